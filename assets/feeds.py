@@ -1,0 +1,40 @@
+"""The asset `feeds`: one scan of every subscription."""
+
+from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, asset
+
+from assets.workspace import OWNERS, RETRIES, Workspace, check_name, check_rows, counts, failures_named, progress, run_async
+from top5.feeds.scan import scan
+from top5.feeds.subscriptions import import_defaults
+
+
+@asset(
+    group_name="scan",
+    kinds={"python", "http"},
+    owners=OWNERS,
+    retry_policy=RETRIES,
+    check_specs=[AssetCheckSpec(check_name("scans"), asset="feeds", blocking=True)],
+)
+def feeds(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
+    """Every followed feed, polled once: validators and episodes go to the catalog, one row per feed and scan to the lake."""
+    settings, now = workspace.settings, workspace.clock
+    with failures_named(), workspace.catalog() as catalog:
+        import_defaults(catalog, settings.feeds_file, now)
+        rows = run_async(
+            scan(catalog, settings.scan, now=now, tz=settings.tz, on_row=lambda row: progress.get()(f"{row.title}: {row.reason}"))
+        )
+        landed = [row.model_dump() for row in rows]
+        size = workspace.lake.write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), landed)
+    failing = [row for row in rows if not row.ok]
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "new episodes": sum(row.new for row in rows),
+            "changed episodes": sum(row.changed for row in rows),
+            "reasons": counts(row.reason for row in rows),
+            "failing feeds": [{"feed": row.title, "reason": row.reason, "message": row.message} for row in failing],
+            "bytes received": sum(row.bytes for row in rows),
+            "bytes written": size,
+            "slowest feed (s)": max((row.seconds for row in rows), default=0.0),
+        },
+        check_results=[check_rows("feeds", "scans", landed)],
+    )

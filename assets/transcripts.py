@@ -1,0 +1,53 @@
+"""The asset `transcripts`: each episode's words, or the reason why there are none."""
+
+from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, asset
+
+from assets.episodes import episodes
+from assets.workspace import (
+    BACKFILL, DAILY, OWNERS, RETRIES, Workspace, check_name, check_rows, counts, days_of, failures_named, progress, run_async,
+)  # fmt: skip
+from top5.engines import transcriber
+from top5.transcripts.day import collect_transcripts
+
+
+@asset(
+    deps=[episodes],
+    partitions_def=DAILY,
+    backfill_policy=BACKFILL,
+    group_name="extract",
+    kinds={"python", "parquet"},
+    owners=OWNERS,
+    retry_policy=RETRIES,
+    check_specs=[AssetCheckSpec(check_name("transcripts"), asset="transcripts", blocking=True)],
+)
+def transcripts(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
+    """The publisher's transcript where there is one, speech to text where not; kept under the hash of its source."""
+    settings, landed, size = workspace.settings, [], 0
+    with failures_named(), workspace.catalog() as catalog:
+        for day in days_of(context):
+            work = collect_transcripts(
+                catalog.day_episodes(day),
+                lake=workspace.lake,
+                scan=settings.scan,
+                settings=settings.transcripts,
+                transcriber=lambda: transcriber(settings),
+                late_days=settings.digest.late_days,
+                on_row=lambda episode, row: progress.get()(f"{episode.facts.title}: {row['reason'] or row['source']}"),
+            )
+            rows = run_async(work)
+            catalog.set_states(day, {row["episode_id"]: (row["state"], row["reason"]) for row in rows})
+            size += workspace.lake.write_table("transcripts", day, rows)
+            landed += rows
+    return MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": len(landed),
+            "states": counts(row["state"] for row in landed),
+            "reasons": counts(row["reason"] for row in landed if row["reason"]),
+            "formats": counts(row["format"] for row in landed if row.get("format")),
+            "reused": sum(row["reused"] for row in landed),
+            "words": sum(row["words"] for row in landed),
+            "hours of speech": round(sum(row["speech_seconds"] for row in landed) / 3600, 2),
+            "bytes written": size,
+        },
+        check_results=[check_rows("transcripts", "transcripts", landed)],
+    )

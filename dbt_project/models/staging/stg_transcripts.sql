@@ -1,0 +1,32 @@
+with
+    source as (
+        select * from {{ source("lake", "transcripts") }} where {{ lake_window() }}
+    ),
+
+    renamed as (
+        select
+            day,
+            episode_id,
+            state as transcript_state,
+            reason as transcript_reason,
+            detail as transcript_detail,
+            source as transcript_source,
+            format as transcript_format,
+            language,
+            transcript_key,
+            segments,
+            words,
+            speech_seconds,
+            has_times,
+            has_speakers,
+            trust,
+            bytes,
+            seconds_taken,
+            reused as is_reused
+        from source
+    ),
+
+    final as (select * from renamed)
+
+select *
+from final

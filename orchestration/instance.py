@@ -1,0 +1,41 @@
+"""Dagster's own home: where runs and events are kept.
+
+Belongs here: making DAGSTER_HOME ready before anything of Dagster starts.
+"""
+
+import os
+from pathlib import Path
+
+from top5.lake import write_atomically
+
+CONFIG = """\
+# Written by top5 when it starts. Storage is SQLite in this folder; see docs/architecture.md for Postgres.
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    # A DuckDB file takes one writer: every pool is a queue.
+    default_limit: 1
+run_retries:
+  enabled: true
+  max_retries: 0
+  # Steps have a retry policy of their own; a run is not repeated because one of its checks failed.
+  retry_on_asset_or_op_failure: false
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+python_logs:
+  python_log_level: WARNING
+"""
+
+
+def prepare_home(home: Path) -> Path:
+    """Make `home`/dagster a DAGSTER_HOME and point the environment at it; returns the folder."""
+    folder = (home / "dagster").resolve()
+    config = folder / "dagster.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not config.exists() or config.read_text("utf-8") != CONFIG:
+        write_atomically(config, CONFIG.encode())
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    return folder

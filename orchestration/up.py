@@ -1,0 +1,66 @@
+"""`make up`: the web server and the daemon on one code server, until Ctrl-C.
+
+Belongs here: starting and stopping them. Both are Dagster's own programs.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from rich.console import Console
+
+from orchestration.instance import prepare_home
+from top5.cli import guarded
+from top5.settings import load_settings
+
+HOST = "127.0.0.1"
+FIRST_PORT = 3000
+
+
+def free_port(first: int) -> int:
+    """The first free port from `first` on: 3000 is a favourite of many programs."""
+    for port in range(first, first + 100):
+        with socket.socket() as candidate:
+            if candidate.connect_ex((HOST, port)) != 0:
+                return port
+    return first
+
+
+def up() -> None:
+    """Start, print the URL once it answers, wait, stop both on Ctrl-C."""
+    console = Console(stderr=True)
+    settings = load_settings()
+    home = prepare_home(settings.home)
+    port = free_port(FIRST_PORT)
+    project = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml"), "-h", HOST, "-p", str(port)]
+    console.print(f"Starting Dagster with DAGSTER_HOME {home} (half a minute) ...", markup=False, highlight=False, soft_wrap=True)
+    server = subprocess.Popen([*command, "--log-level", "warning"], cwd=project, env={**os.environ, "DAGSTER_HOME": str(home)})  # noqa: S603
+    url = f"http://{HOST}:{port}"
+    try:
+        while server.poll() is None and not _answers(url):
+            time.sleep(0.5)
+        if server.poll() is None:
+            console.print(f"Dagster is at {url} (asset graph: {url}/asset-groups). Ctrl-C stops it; schedules run while it is up.")
+        raise SystemExit(server.wait())
+    except KeyboardInterrupt:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/server_info", timeout=2):  # noqa: S310
+            return True
+    except (URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(up))

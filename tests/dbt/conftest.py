@@ -1,0 +1,73 @@
+"""One lake and one warehouse for all tests of this folder: every scenario has a year of its own, and dbt parses once."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.dbt.small_lake import SmallLake
+from top5.warehouse import BuildResult, build
+
+if TYPE_CHECKING:
+    from top5.warehouse import OnEvent
+
+PROJECT = ROOT / "dbt_project"
+
+
+class Workshop:
+    """A small lake, its warehouse, and `decide` to build a day of it."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake = SmallLake(root / "lake (1)")
+        self.warehouse = root / "warehouse.duckdb"
+        self.target_path = root / "dbt"
+
+    def decide(
+        self, day: date, *, variables: Mapping[str, int | float] | None = None, on_event: "OnEvent | None" = None
+    ) -> BuildResult:
+        """Write the lake as it is now and build `day`."""
+        return build(
+            day,
+            project_dir=PROJECT,
+            lake=self.lake.write(),
+            warehouse=self.warehouse,
+            target_path=self.target_path,
+            variables=variables,
+            on_event=on_event,
+        )
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("workshop"))
+
+
+@pytest.fixture(scope="session")
+def rows(workshop: Workshop) -> Callable[[str], list[tuple[object, ...]]]:
+    """Rows of a query on the warehouse, for what has no reader of its own."""
+
+    def query(sql: str) -> list[tuple[object, ...]]:
+        import duckdb
+
+        with duckdb.connect(str(workshop.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    return query
+
+
+@pytest.fixture
+def writer_elsewhere(workshop: Workshop) -> Iterator[None]:
+    """Another process that holds the warehouse open for writing."""
+    script = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(workshop.warehouse)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.stdin.close()

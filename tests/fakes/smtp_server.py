@@ -1,0 +1,133 @@
+"""A real SMTP server on a free local port, with failures planted by recipient.
+
+Belongs here: speaking SMTP to clients under test. It runs in the test's own event loop, so that nothing has to be waited for.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from types import TracebackType
+from typing import Literal
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+Plant = Literal["451", "550", "554 data", "452 data", "drop at rcpt", "drop after data", "silent after data", "nonsense data"]
+"""What happens to a recipient: a code at RCPT, a code after the text, a lost connection, no answer, an answer that is none."""
+
+
+@dataclass
+class SmtpServer:
+    """`async with SmtpServer({"b@example.com": "451"}) as server`: then `server.port`, `server.messages`, `server.connections`.
+
+    `messages` holds what was taken, including texts whose answer was never given. `goodbye_after` closes each connection with
+    421 after that many messages, or without a word where `hang_up`.
+    """
+
+    planted: Mapping[str, Plant] = field(default_factory=dict[str, Plant])
+    users: Mapping[str, str] | None = None
+    tls: ssl.SSLContext | None = None
+    implicit_tls: bool = False
+    goodbye_after: int | None = None
+    hang_up: bool = False
+    messages: list[EmailMessage] = field(default_factory=list[EmailMessage])
+    recipients: list[str] = field(default_factory=list[str])
+    logins: list[str] = field(default_factory=list[str])
+    encrypted: list[bool] = field(default_factory=list[bool])
+    connections: int = 0
+    port: int = 0
+
+    async def __aenter__(self) -> "SmtpServer":
+        server = await asyncio.get_running_loop().create_server(
+            self._protocol, "127.0.0.1", 0, ssl=self.tls if self.implicit_tls else None
+        )
+        self._server = server
+        self._protocols: list[SMTP] = []
+        self.port = server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.close()
+        tasks = [protocol._handler_coroutine for protocol in self._protocols if protocol._handler_coroutine is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _protocol(self) -> SMTP:
+        self.connections += 1
+        handler = _Handler(self)
+        protocol = SMTP(
+            handler,
+            hostname="mail.test",
+            tls_context=None if self.implicit_tls else self.tls,
+            require_starttls=self.tls is not None and not self.implicit_tls,
+            auth_require_tls=False,
+            authenticator=handler.authenticate,
+            auth_exclude_mechanism=None if self.users is not None else ["LOGIN", "PLAIN"],
+            loop=asyncio.get_running_loop(),
+        )
+        self._protocols.append(protocol)
+        return protocol
+
+
+class _Handler:
+    def __init__(self, server: SmtpServer) -> None:
+        self.server = server
+        self.taken = 0
+
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        user = data.login.decode()
+        self.server.logins.append(user)
+        known = self.server.users or {}
+        return AuthResult(success=known.get(user) == data.password.decode(), handled=False)
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+        if self.server.goodbye_after is not None and self.taken >= self.server.goodbye_after:
+            if self.server.hang_up:
+                self._drop(server)
+            return "421 4.7.0 too many messages on one connection"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+        plant = self.server.planted.get(address)
+        if plant == "drop at rcpt":
+            self._drop(server)
+        if plant == "451":
+            return "451 4.7.1 greylisted, come back later"
+        if plant == "550":
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        plant = self.server.planted.get(envelope.rcpt_tos[0])
+        if plant == "554 data":
+            return "554 5.7.1 looks like spam"
+        if plant == "452 data":
+            return "452 4.3.1 disk full"
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, policy=default)
+        assert isinstance(message, EmailMessage)
+        self.server.messages.append(message)
+        self.server.recipients.append(envelope.rcpt_tos[0])
+        self.server.encrypted.append(session.ssl is not None or self.server.implicit_tls)
+        self.taken += 1
+        if plant == "drop after data":
+            self._drop(server)
+        if plant == "silent after data":
+            await asyncio.get_running_loop().create_future()
+        if plant == "nonsense data":
+            return "hello there"
+        return "250 OK"
+
+    def _drop(self, server: SMTP) -> None:
+        assert isinstance(server.transport, asyncio.Transport)
+        server.transport.abort()

@@ -1,0 +1,41 @@
+"""Headlines: verbatim, short, with actor and verb."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.top5.insights.material import CHIPS, FOLDING, QUEUE, SODIUM
+from top5.insights.headline import headline
+from top5.insights.sentences import split_text
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (CHIPS, "Corventa runs its inference chips at 350 watts instead of 1,000"),
+        (QUEUE, "Norlandia Grid started charging a refundable deposit of 20,000 dollars"),
+        (SODIUM, "Helic's sodium cells will not cost less than lithium iron phosphate"),
+        (
+            "Doubling a large battery from two hours to four raises construction costs by about 70 percent but annual revenue by only 35.",
+            "Doubling a large battery from two hours to four raises construction costs",
+        ),
+        ("Bound by rules, of course.", None),
+        ("", None),
+    ],
+)
+def test_golden_headlines(body: str, expected: str | None) -> None:
+    assert headline(split_text(body)) == expected
+
+
+def test_a_condition_is_never_cut_from_a_fact() -> None:
+    assert headline(["The plant pays its debt in full only if the price stays."]) != "The plant pays its debt in full"
+
+
+@given(st.lists(st.sampled_from([*CHIPS.split(), *FOLDING.split(), "because", "if", "the", "and,"]), max_size=30).map(" ".join))
+def test_any_words_give_a_short_verbatim_stretch_or_nothing(text: str) -> None:
+    found = headline([text])
+    if found is not None:
+        assert len(found.split()) <= 12
+        assert found.lower() in text.lower()
+        assert found[-1] not in ",;: "
+        assert found.split()[-1].lower() not in ("the", "of", "and", "with", "because")

@@ -1,0 +1,47 @@
+"""The house style names what is wrong with a body, and nothing else."""
+
+import pytest
+
+from tests.top5.insights.material import CHIPS, FOLDING, QUEUE, SODIUM
+from top5.insights.style import check_style, slug
+
+
+@pytest.mark.parametrize("body", [CHIPS, QUEUE, SODIUM, FOLDING])
+def test_forwardable_passages_pass(body: str) -> None:
+    assert check_style(body) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("Norlandia Grid started", "They started", "pronoun_start"),
+        ("Norlandia Grid started", "This started", "demonstrative_start"),
+        ("Norlandia Grid started", "But Norlandia Grid started", "connective_start"),
+        ("Norlandia Grid started", "Yes, Norlandia Grid started", "answer_start"),
+        ("Norlandia Grid started", "He said Norlandia Grid started", "pronoun_start"),
+        ("Norlandia Grid started", "In this episode Norlandia Grid started", "about_the_episode"),
+        ("Norlandia Grid started", "Welcome to the queue, where Norlandia Grid started", "greeting"),
+        ("Norlandia Grid started", "Like that, Norlandia Grid started", "points_outside"),
+        ("Norlandia Grid started", "In his words, Norlandia Grid started", "unresolved_pronoun"),
+        ("single new cable.", "single new cable?", "question"),
+        ("single new cable.", "new cable at norlandia.com.", "url"),
+        ("Serious developers", "Check it out, serious developers", "imperative"),
+        ("Serious developers", "Sponsored developers", "sponsor"),
+        ("laying a single new cable.", "laying a", "breaks_off"),
+    ],
+)
+def test_each_rule_has_a_name(old: str, new: str, expected: str) -> None:
+    assert expected in {slug(problem) for problem in check_style(QUEUE.replace(old, new), strict=False)}
+
+
+def test_bounds() -> None:
+    short = (
+        "Norlandia Grid charges a deposit because the queue is long, so 41 percent of all applicants withdrew within six weeks. "
+        "Serious developers lost nothing and moved forward by 26 months."
+    )
+    assert {slug(problem) for problem in check_style(short)} == {"too_few_words", "too_few_characters"}
+    assert check_style(short, strict=False) == []
+    assert {"too_many_words", "too_many_characters", "too_many_sentences"} <= {
+        slug(p) for p in check_style(f"{QUEUE} {CHIPS}", strict=False)
+    } | {"too_many_sentences"}
+    assert check_style("")

@@ -1,0 +1,30 @@
+"""Small audio files made on the spot."""
+
+import math
+import struct
+import wave
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class MakeWav(Protocol):
+    def __call__(self, path: Path, *, seconds: float, hertz: float = 0.0) -> Path: ...
+
+
+@pytest.fixture
+def make_wav() -> MakeWav:
+    """Write a mono 16 kHz WAV file of silence, or of a tone of `hertz`."""
+
+    def make(path: Path, *, seconds: float, hertz: float = 0.0) -> Path:
+        count = int(seconds * 16_000)
+        samples = [int(8000 * math.sin(2 * math.pi * hertz * i / 16_000)) for i in range(count)]
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(struct.pack(f"<{count}h", *samples))
+        return path
+
+    return make

@@ -1,0 +1,154 @@
+"""What is no content is marked; talk about it is not."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from top5.transcripts.model import Segment
+from top5.transcripts.sponsors import mark
+
+FILLER = ["Pumps fail in winter.", "Valves stick, because seals shrink.", "The fix costs a third of the line."] * 8
+
+
+def kinds(*texts: str, speaker: str | None = "ANN") -> list[str | None]:
+    marks = mark([Segment(speaker=speaker, text=text) for text in texts])
+    return [found.kind if found else None for found in marks]
+
+
+def inside(*texts: str) -> list[str | None]:
+    """The kinds of `texts` spoken in the middle of an episode."""
+    return kinds(*FILLER, *texts, *FILLER)[len(FILLER) : -len(FILLER)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This episode is brought to you by Larkrack.",
+        "Today's show is sponsored by our friends at Bellhop.",
+        "And now a quick word from our sponsor.",
+        "Thanks to Pellow for sponsoring this episode.",
+        "Use promo code SIGNAL for your first week free.",
+        "Enter the code TALL at checkout.",
+        "Go to larkrack dot com slash signal to sign up.",
+        "Head over to larkrack.com slash signal.",
+        "Support for this podcast comes from the Foundation.",
+    ],
+)
+def test_sponsor_reads(text: str) -> None:
+    assert inside(text) == ["sponsor"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please leave us a five-star review.",
+        "Subscribe to our newsletter.",
+        "Rate and review us on Apple Podcasts.",
+        "Like and subscribe.",
+        "Tell a friend.",
+    ],
+)
+def test_house_promotion(text: str) -> None:
+    assert inside(text) == ["promo"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The race was sponsored by a tobacco firm, which is why the rule changed.",
+        "Sponsors left the league because ratings fell by a third.",
+        "Discount codes train customers to wait, so margins fall.",
+        "A promo code in an advertisement tells you which channel sold.",
+        "We use code review to spread knowledge.",
+        "They use code generation for half of the tests.",
+        "Peer review slows science down, and newsletters speed rumours up.",
+        "People subscribe to the paper because of the crossword.",
+        "Half of the free trials never convert.",
+        "Amazon dot com lost money for nine years.",
+        "Suppliers fund two thirds of every promotion in a supermarket.",
+        "The listener pays with attention; the sponsor pays with money.",
+        "I'd go to the moon for that margin.",
+        "Retention fell after they added a referral code to the app.",
+    ],
+)
+def test_talk_about_it_is_content(text: str) -> None:
+    assert inside(text) == [None]
+
+
+def test_a_read_goes_on_while_it_sells() -> None:
+    texts = [
+        "Before we go on, a short break.",
+        "This episode is brought to you by Larkrack.",
+        "Larkrack rents you a rack by the week.",
+        "Their hands are quick and their fans are quiet.",
+        "Sign up at larkrack dot example for ten percent off.",
+        "So, back to decode: memory is the limit.",
+        "Bandwidth doubles every four years.",
+    ]
+    assert inside(*texts) == ["sponsor"] * 5 + [None] * 2
+
+
+def test_a_read_ends_with_its_speaker() -> None:
+    segments = [
+        Segment(speaker="ANN", text="This episode is brought to you by Larkrack."),
+        Segment(speaker="BOB", text="Larkrack is also where my first server burned."),
+    ]
+    filler = [Segment(speaker="BOB", text=text) for text in FILLER]
+    found = mark([*filler, *segments, *filler])
+    assert [bool(item) for item in found].count(True) == 1
+
+
+def test_greetings_and_goodbyes_only_at_the_edges() -> None:
+    texts = [
+        "Hello and welcome to The Load Curve.",
+        *FILLER,
+        "Thanks for having me on the board, she said.",
+        *FILLER,
+        "Thanks for listening.",
+        "Bye!",
+    ]
+    found = kinds(*texts)
+    assert found[0] == "greeting"
+    assert found[-2:] == ["outro", "outro"]
+    assert set(found[1:-2]) == {None}
+
+
+def test_a_sentence_over_several_cues_marks_them_all() -> None:
+    cues = ["This episode is", "brought to you by", "Larkrack.", "Memory is the limit", "and stays it."]
+    segments = [Segment(start=600.0 + i, end=601.0 + i, text=text) for i, text in enumerate(cues)]
+    filler = [Segment(start=400.0 + i, end=401.0 + i, text=text) for i, text in enumerate(FILLER)]
+    after = [Segment(start=700.0 + i, end=701.0 + i, text=text) for i, text in enumerate(FILLER)]
+    found = mark([*filler, *segments, *after], total=1200.0)[len(filler) : len(filler) + len(cues)]
+    assert [item.kind if item else None for item in found] == ["sponsor"] * 3 + [None] * 2
+
+
+def test_a_long_turn_with_a_short_read_stays() -> None:
+    assert kinds(" ".join([*FILLER, "This episode is brought to you by Larkrack.", *FILLER])) == [None]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*FILLER[:3], "Use promo code X1.", "Bye.", "", "a.com"]), st.sampled_from(["A", None])),
+        max_size=30,
+    )
+)
+def test_one_mark_or_none_for_each_segment(rows: list[tuple[str, str | None]]) -> None:
+    found = mark([Segment(text=text, speaker=speaker) for text, speaker in rows])
+    assert len(found) == len(rows)
+    assert all(item is None or (0 < item.score <= 1 and item.rule) for item in found)
+
+
+@pytest.mark.corpus
+def test_real_episodes(corpus: Path) -> None:
+    """Python Bytes reads a sponsor in most episodes; the optech recaps never do."""
+    counts: dict[str, int] = {}
+    for show, limit in (("pythonbytes", 30), ("optech", 30)):
+        episodes = (corpus / "shows" / show / "episodes.jsonl").read_text("utf-8").splitlines()[:limit]
+        for episode in (json.loads(line) for line in episodes):
+            segments = [Segment(start=s["start"], speaker=s["speaker"], text=s["text"]) for s in episode["segments"]]
+            counts[show] = counts.get(show, 0) + any(found and found.kind == "sponsor" for found in mark(segments))
+    assert counts["pythonbytes"] >= 20
+    assert counts["optech"] == 0

@@ -1,0 +1,130 @@
+"""The catalog's tables, for SQLAlchemy and for Alembic's comparison. All times are UTC, stored without a zone."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Date, DateTime, Dialect, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime in Python, a naive one in the database: SQLite has no zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: a local time stored as UTC is a wrong day sooner or later."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime given to the catalog")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Declarative base; its metadata is what migrations are compared with."""
+
+
+class Feed(Base):
+    """One subscription and what its last scans said. Grain: one feed."""
+
+    __tablename__ = "feeds"
+
+    feed_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    url: Mapped[str] = mapped_column(Text, unique=True)
+    title: Mapped[str] = mapped_column(Text, default="")
+    link: Mapped[str | None] = mapped_column(Text)
+    network: Mapped[str | None] = mapped_column(Text)
+    weight: Mapped[float] = mapped_column(Float, default=1.0)
+    status: Mapped[str] = mapped_column(String(16), default="active")
+    etag: Mapped[str | None] = mapped_column(Text)
+    last_modified: Mapped[str | None] = mapped_column(Text)
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    redirect_seen: Mapped[str | None] = mapped_column(Text)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    scanned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    succeeded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    reason: Mapped[str | None] = mapped_column(String(40))
+    message: Mapped[str | None] = mapped_column(Text)
+
+
+class Episode(Base):
+    """One episode, whichever feeds carry it. Grain: one episode. `facts` is the `ParsedEpisode` as last seen."""
+
+    __tablename__ = "episodes"
+    __table_args__ = (Index("ix_episodes_available_on", "available_on"), Index("ix_episodes_audio_key", "audio_key"))
+
+    episode_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    feed_id: Mapped[str] = mapped_column(ForeignKey("feeds.feed_id"))
+    audio_key: Mapped[str | None] = mapped_column(Text)
+    first_seen: Mapped[datetime] = mapped_column(UtcDateTime)
+    available_on: Mapped[date] = mapped_column(Date)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class EpisodeName(Base):
+    """Each (feed, GUID) by which an episode is known. Grain: one feed and GUID."""
+
+    __tablename__ = "episode_names"
+
+    feed_id: Mapped[str] = mapped_column(ForeignKey("feeds.feed_id"), primary_key=True)
+    guid: Mapped[str] = mapped_column(Text, primary_key=True)
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.episode_id"))
+
+
+class EpisodeDay(Base):
+    """On which day's digest an episode was or is looked at, with its facts as of then. Grain: one day and episode."""
+
+    __tablename__ = "episode_days"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.episode_id"), primary_key=True)
+    late: Mapped[bool] = mapped_column(default=False)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16), default="discovered")
+    reason: Mapped[str | None] = mapped_column(String(40))
+
+
+class DigestRevision(Base):
+    """Each revision of a day's digest. Grain: one day and revision."""
+
+    __tablename__ = "digests"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True)
+    inputs_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changes: Mapped[list[str]] = mapped_column(JSON, default=list)
+
+
+class Delivery(Base):
+    """The delivery ledger, written before each attempt. Grain: one day, recipient and channel."""
+
+    __tablename__ = "deliveries"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(320), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(40), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    message_id: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Spend(Base):
+    """Money spent on model calls. Grain: one day and what it went to."""
+
+    __tablename__ = "spend"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    usd: Mapped[float] = mapped_column(Float, default=0.0)
+    requests: Mapped[int] = mapped_column(Integer, default=0)

@@ -1,0 +1,301 @@
+"""The command line: everything that needs no run. `top5 run` is added by `orchestration.cli`, which knows of runs.
+
+Belongs here: arguments, output, exit codes (0; 1 bad input, one sentence on stderr; 2 usage). The plumbing commands (`feeds parse`,
+`transcripts parse`, `transcribe`, `insights extract`) touch no state and print one JSON document on stdout and nothing else there;
+docs/formats.md describes it.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from top5 import doctor as checkup
+from top5.catalog.store import Catalog, FeedState
+from top5.digests.day import latest_digest
+from top5.digests.render import render_json, render_text
+from top5.engines import stateless_tools, transcriber
+from top5.errors import PermanentError, Top5Error
+from top5.feeds import subscriptions
+from top5.feeds.scan import ScanRow, scan
+from top5.insights.model import EpisodeText
+from top5.lake import Lake
+from top5.settings import Settings, load_settings
+from top5.urls import mask_url
+
+app = typer.Typer(
+    help="Scans new podcasts and sends the day's five best insights.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+feeds_app = typer.Typer(help="What is followed.", no_args_is_help=True)
+transcripts_app = typer.Typer(help="One transcript file.", no_args_is_help=True)
+insights_app = typer.Typer(help="One episode's insights.", no_args_is_help=True)
+app.add_typer(feeds_app, name="feeds")
+app.add_typer(transcripts_app, name="transcripts")
+app.add_typer(insights_app, name="insights")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; top5.toml by default.")]
+DateOption = Annotated[str | None, typer.Option("--date", help="YYYY-MM-DD, `today` or `yesterday`.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on one line, for programs.")]
+FileArgument = Annotated[Path, typer.Argument(show_default=False)]
+
+errors = Console(stderr=True)
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run the command line; a named failure is one sentence on stderr and exit code 1."""
+    try:
+        command()
+    except Top5Error as error:
+        errors.print(f"top5: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`).
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        errors.print("top5: interrupted; run the same command again to go on.", style="yellow")
+        return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def parse_day(text: str | None, settings: Settings, now: datetime) -> date:
+    """A day from the command line; by default yesterday, the last day that is over."""
+    today = now.astimezone(settings.tz).date()
+    match text:
+        case None | "yesterday":
+            return today - timedelta(days=1)
+        case "today":
+            return today
+        case _:
+            try:
+                day = date.fromisoformat(text)
+            except ValueError as error:
+                raise PermanentError("bad_date", f"{text!r} is no date; write it as YYYY-MM-DD.") from error
+            if not settings.start_date <= day <= today:
+                raise PermanentError("bad_date", f"{day} is outside {settings.start_date} (start_date in top5.toml) to {today}.")
+            return day
+
+
+def print_json(value: Any, *, compact: bool) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if compact else 2) + "\n")
+
+
+@contextmanager
+def open_catalog(settings: Settings) -> Iterator[Catalog]:
+    """The catalog for the length of the block."""
+    url = settings.catalog_url
+    catalog = Catalog.at_home(settings.home, url.get_secret_value() if url else None)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+@app.command("scan")
+def scan_command(config: ConfigOption = None) -> None:
+    """Poll every followed feed once and show what is new."""
+    settings, now = load_settings(config), datetime.now(UTC)
+    with open_catalog(settings) as catalog:
+        added = subscriptions.import_defaults(catalog, settings.feeds_file, now)
+        if added:
+            errors.print(f"Following {added} feeds of {settings.feeds_file}.")
+        total = len(catalog.feeds("active"))
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+        with Progress(*columns, console=errors, transient=True) as progress:
+            task = progress.add_task("Scanning", total=total)
+
+            def advance(row: ScanRow) -> None:
+                progress.update(task, advance=1, description=f"{row.title[:30]}: {row.reason}")
+
+            rows = asyncio.run(scan(catalog, settings.scan, now=now, tz=settings.tz, on_row=advance))
+    Lake(settings.lake_path).write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), [row.model_dump() for row in rows])
+    console = Console()
+    console.print(f"{len(rows)} feeds, {sum(row.new for row in rows)} new episodes, {sum(row.bytes for row in rows) / 1e6:.1f} MB")
+    for reason, count in Counter(row.reason for row in rows).most_common():
+        console.print(f"  {count:4}  {reason}")
+    for row in rows:
+        if not row.ok:
+            console.print(f"  {row.title}: {row.message}", style="yellow", markup=False, highlight=False)
+
+
+@app.command("show")
+def show_command(day: DateOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show a day's digest; the latest one by default."""
+    settings = load_settings(config)
+    wanted = parse_day(day, settings, datetime.now(UTC)) if day else None
+    digest = latest_digest(Lake(settings.lake_path), wanted)
+    sys.stdout.write(render_json(digest) if as_json else render_text(digest))
+
+
+@app.command("doctor")
+def doctor_command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Say what works, what is missing and what to do about it; exit 1 where something must be done."""
+    findings = checkup.examine(load_settings(config))
+    if as_json:
+        print_json([finding.model_dump() for finding in findings], compact=True)
+    else:
+        console = Console()
+        for finding in findings:
+            mark, style = {"ok": ("ok  ", "green"), "note": ("note", "yellow"), "problem": ("FIX ", "red")}[finding.level]
+            console.print(mark, style=style, end="  ")
+            console.print(f"{finding.subject}: {finding.message}", markup=False, highlight=False, soft_wrap=True)
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
+@feeds_app.command("add")
+def feeds_add(url: str, config: ConfigOption = None) -> None:
+    """Follow a feed; says what it found there."""
+    settings, now = load_settings(config), datetime.now(UTC)
+    with open_catalog(settings) as catalog:
+        parsed = asyncio.run(subscriptions.look_at(url, settings.scan))
+        _, changed = catalog.add_feed(url, now, title=parsed.podcast.title)
+    console = Console()
+    verb = "Following" if changed else "Already following"
+    console.print(f"{verb} {parsed.podcast.title}: {len(parsed.episodes)} episodes", markup=False, highlight=False)
+    for episode in parsed.episodes[:3]:
+        published = f"{episode.published:%Y-%m-%d}" if episode.published else "no date   "
+        console.print(f"  {published}  {episode.title}", markup=False, highlight=False)
+
+
+@feeds_app.command("remove")
+def feeds_remove(url: str, config: ConfigOption = None) -> None:
+    """Stop following a feed, by URL or id."""
+    with open_catalog(load_settings(config)) as catalog:
+        feed = catalog.remove_feed(url)
+    Console().print(f"No longer following {feed.title or mask_url(feed.url)}.", markup=False, highlight=False)
+
+
+@feeds_app.command("list")
+def feeds_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """What is followed, and how each feed's last scan went."""
+    with open_catalog(load_settings(config)) as catalog:
+        followed = catalog.feeds()
+    if as_json:
+        print_json([_feed_row(feed) for feed in followed], compact=True)
+        return
+    table = Table("id", "title", "status", "last scan", "URL")
+    for feed in followed:
+        health = "never scanned" if feed.scanned_at is None else f"{feed.scanned_at:%Y-%m-%d %H:%M} {feed.reason}"
+        table.add_row(*(typer.unstyle(text) for text in (feed.feed_id, feed.title, feed.status, health, mask_url(feed.url))))
+    Console().print(table if followed else "Nothing is followed yet; `top5 feeds add URL` or `top5 feeds import FILE.opml`.")
+
+
+def _feed_row(feed: FeedState) -> dict[str, Any]:
+    return feed.model_dump(mode="json", include={"feed_id", "title", "status", "scanned_at", "reason", "message", "failures"}) | {
+        "url": mask_url(feed.url)
+    }
+
+
+@feeds_app.command("import")
+def feeds_import(file: FileArgument, config: ConfigOption = None) -> None:
+    """Follow every feed of an OPML file."""
+    with open_catalog(load_settings(config)) as catalog:
+        added, known = subscriptions.import_opml(catalog, file, datetime.now(UTC))
+    Console().print(f"{added} feeds added, {known} were followed already.")
+
+
+@feeds_app.command("export")
+def feeds_export(config: ConfigOption = None) -> None:
+    """Print what is followed as OPML, with whole URLs: private ones can be read by whoever reads the file."""
+    with open_catalog(load_settings(config)) as catalog:
+        sys.stdout.buffer.write(subscriptions.export_opml(catalog, datetime.now(UTC)))
+
+
+@feeds_app.command("parse")
+def feeds_parse(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Plumbing: read one feed file."""
+    from top5.feeds.parse import parse_feed
+
+    parsed = parse_feed(read_input(file), url=None)
+    print_json(parsed.model_dump(mode="json"), compact=as_json)
+
+
+@transcripts_app.command("parse")
+def transcripts_parse(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Plumbing: read one transcript or caption file."""
+    from top5.transcripts.formats import parse_transcript
+
+    print_json(parse_transcript(read_input(file), name=file.name).model_dump(mode="json"), compact=as_json)
+
+
+@app.command("transcribe")
+def transcribe_command(
+    audio: FileArgument,
+    language: Annotated[str | None, typer.Option(help="Language code; detected by default.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Plumbing: speech to text of one audio file."""
+    settings = load_settings(config)
+    if not audio.is_file():
+        raise PermanentError("no_file", f"{audio} is no file; give the path of an audio file.")
+    engine = transcriber(settings)
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True) as progress:
+        task = progress.add_task(f"Transcribing {audio.name}", total=None)
+
+        def advance(done: float, total: float) -> None:
+            progress.update(task, completed=done, total=total)
+
+        transcript = engine.transcribe(audio, language=language, on_progress=advance)
+    print_json(transcript.model_dump(mode="json"), compact=as_json)
+
+
+@insights_app.command("extract")
+def insights_extract(
+    transcript: FileArgument,
+    engine: Annotated[str, typer.Option(help="local, openai or auto.")] = "auto",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Plumbing: the insights of one transcript or caption file, or of JSON with title, show, description and segments."""
+    from top5.transcripts.formats import parse_transcript
+
+    if engine not in ("auto", "local", "openai"):
+        raise typer.BadParameter("must be local, openai or auto", param_hint="--engine")
+    settings = load_settings(config)
+    settings = settings.model_copy(update={"insights": settings.insights.model_copy(update={"engine": engine})})
+    body = read_input(transcript)
+    segments = parse_transcript(body, name=transcript.name).segments
+    facts = _episode_facts(body)
+    extraction = stateless_tools(settings).engine.extract(EpisodeText(segments=segments, **facts))
+    print_json(extraction.model_dump(mode="json"), compact=as_json)
+
+
+def _episode_facts(body: bytes) -> dict[str, Any]:
+    """Title, show, description and people where the input is our own JSON; nothing for captions."""
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return {}
+    if not isinstance(data, dict):
+        return {}
+    facts: dict[str, Any] = {key: data[key] for key in ("title", "show", "description") if isinstance(data.get(key), str)}
+    people = data.get("people")
+    if isinstance(people, list):
+        facts["people"] = tuple(person for person in people if isinstance(person, str))
+    return facts
+
+
+def read_input(file: Path) -> bytes:
+    """The bytes of a file; `-` is standard input. Raises PermanentError where it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise PermanentError("no_file", f"{file} cannot be read ({error.strerror}); check the path.") from error
+
+
+

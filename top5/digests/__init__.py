@@ -1,0 +1,1 @@
+"""Digests: freezing the day's choice (`compose`), showing it (`render`), sending it (`deliver`)."""

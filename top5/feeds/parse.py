@@ -1,0 +1,478 @@
+"""Feed bytes to a feed as data. Pure: no network, no clock; the same bytes give the same result.
+
+Belongs here: reading RSS and Atom with their iTunes and Podcasting 2.0 elements, cleaning and capping fields, refusing what is no
+feed. Fetching is `top5.feeds.fetch`; which episodes are new is the scanner's question.
+
+feedparser reads the fields that every feed has. One lxml pass adds what feedparser loses: of several `podcast:transcript` or
+`podcast:person` in one item it keeps the last, and a namespace under another prefix changes its keys. HTML is neither sanitised
+nor rewritten here, for that is most of feedparser's cost: whoever shows it sanitises it.
+"""
+
+import html
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from typing import Protocol, cast
+from urllib.parse import urljoin, urlsplit
+
+from top5.errors import PermanentError
+from top5.feeds.dates import parse_date
+from top5.feeds.identity import episode_guid, peel_enclosure
+from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Person, Podcast, TranscriptLink
+from top5.feeds.xmltree import XmlElement, detach, has_more_attributes, name_of, parse_tree, serialise, text_of
+from top5.urls import mask_url
+
+MAX_EPISODES = 20_000
+MAX_TITLE = 500
+MAX_DESCRIPTION = 200_000
+MAX_URL = 4_096
+_MAX_SHORT = 200
+_MAX_TRANSCRIPTS = 20
+_MAX_PEOPLE = 50
+_MAX_DURATION = 7 * 24 * 3600
+_MAX_LENGTH = 10**12
+_SMALL = 20_000
+_MAX_ATTRIBUTES = 1_000
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+_PODCAST_NAMESPACES = re.compile(
+    r"podcast|https?://(?:www\.)?podcastindex\.org/namespace/1\.0/?"
+    r"|https?://github\.com/podcastindex-org/podcast-namespace/blob/main/docs/1\.0\.md(?:#.*)?",
+    re.IGNORECASE,
+)
+_ITUNES_NAMESPACES = re.compile(r"itunes|https?://www\.itunes\.com/dtds/podcast-1\.0\.dtd", re.IGNORECASE)
+_AUDIO_ENDING = re.compile(r"\.(?:mp3|m4a|m4b|aac|ogg|oga|opus|wav|flac|mpga)$", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>")
+_SPACES = re.compile(r"\s+")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7})(?:[.,]\d+)?")
+_SPOKEN = re.compile(
+    r"(?:pt)?\s*(?:(\d+(?:\.\d+)?)\s*h(?:ours?|rs?)?)?[\s,]*(?:(\d+(?:\.\d+)?)\s*m(?:in(?:ute)?s?)?)?[\s,]*"
+    r"(?:(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?\.?",
+    re.IGNORECASE,
+)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_\-.:]{1,40})", re.IGNORECASE)
+_DECLARES_ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding", re.IGNORECASE)
+
+Fields = Mapping[str, object]
+
+
+class _Feedparser(Protocol):
+    def parse(
+        self, source: io.BytesIO, *, response_headers: dict[str, str], sanitize_html: bool, resolve_relative_uris: bool
+    ) -> Fields: ...
+
+
+@dataclass(frozen=True)
+class _Extras:
+    """What the lxml pass finds in one item, or in the channel."""
+
+    guid: str | None = None
+    title: str | None = None
+    author: str | None = None
+    podcast_guid: str | None = None
+    transcripts: tuple[TranscriptLink, ...] = ()
+    people: tuple[Person, ...] = ()
+    chapters_url: str | None = None
+
+
+def parse_feed(body: bytes, *, content_type: str | None = None, url: str | None = None) -> ParsedFeed:
+    """The feed in `body`; `content_type` is the HTTP header, `url` the final address, against which relative URLs are resolved.
+
+    Malformed but readable feeds give their items and a warning. Episodes keep the feed's order; of two items with one GUID and
+    one audio file the first stays, while items that share a GUID but not the audio are told apart (see `_unique`). A
+    `podcast:liveItem` is no episode. Raises PermanentError("not_a_feed") for everything else: web pages, JSON, binary, nothing at
+    all.
+    """
+    warnings: list[str] = []
+    feed_bytes, rewritten = _inspected(body.lstrip(b" \t\r\n"), url)
+    parsed = _read_fields(feed_bytes, None if rewritten else _charset_hint(body, content_type), url)
+    entries = _mappings(parsed.get("entries"))
+    if not _string(parsed.get("version")):
+        raise _not_a_feed(body, url)
+    if parsed.get("bozo"):
+        warnings.append(
+            f"The feed is malformed ({_one_line(str(parsed.get('bozo_exception')), 150)}); what could be read was kept."
+        )
+    if len(entries) > MAX_EPISODES:
+        warnings.append(f"Only the first {MAX_EPISODES} of {len(entries)} items were read.")
+
+    text = _decoded(feed_bytes, _string(parsed.get("encoding")))
+    root = parse_tree(text, base_url=url, repair=bool(parsed.get("bozo")))
+    channel_extras, item_extras = _extras(root, url, entries, warnings)
+    channel = _mapping(parsed.get("feed"))
+    episodes = [_episode(entry, extras, url) for entry, extras in zip(entries[:MAX_EPISODES], item_extras, strict=False)]
+    return ParsedFeed(
+        podcast=_podcast(channel, channel_extras, url),
+        episodes=tuple(_unique(episodes, warnings)),
+        warnings=tuple(warnings),
+    )
+
+
+def parse_duration(raw: str) -> float | None:
+    """Seconds from any spelling of `itunes:duration`, or None where it says nothing.
+
+    Reads `3723`, `62:03`, `1:02:03`, `1:02:03.5`, `1h 2m 3s`, `62 min`, `PT1H2M3S`. Zero means that the publisher does not know;
+    more than a week is a mistake (milliseconds, usually).
+    """
+    text = raw.strip()[:50]
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        hours, minutes, seconds = (float(group or 0) for group in clock.groups())
+    else:
+        spoken = _SPOKEN.fullmatch(text)
+        if spoken is None:
+            return None
+        hours, minutes, seconds = (float(group or 0) for group in spoken.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    return total if 0 < total <= _MAX_DURATION else None
+
+
+# --- bytes ----------------------------------------------------------------------------------------
+
+
+@cache
+def _feedparser() -> _Feedparser:
+    return cast(_Feedparser, import_module("feedparser"))
+
+
+def _read_fields(body: bytes, charset: str | None, url: str | None) -> Fields:
+    headers = {"content-type": f"application/xml; charset={charset}"} if charset else {}
+    try:
+        # A stream, because feedparser takes bytes for a file name. No base URL, because it would be glued to GUIDs that are no
+        # URLs.
+        return _feedparser().parse(io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+    except Exception as error:
+        # feedparser documents no errors, so any it raises means the same: these bytes cannot be read.
+        message = f"{_shown(url)} cannot be read as a feed ({type(error).__name__}); check the address or tell the publisher."
+        raise PermanentError("not_a_feed", message) from error
+
+
+def _inspected(body: bytes, url: str | None) -> tuple[bytes, bool]:
+    """What feedparser may be given, and whether it was rewritten as UTF-8.
+
+    Without `podcast:liveItem`, whose title and links would overwrite the channel's; and not at all with an element of thousands of attributes,
+    for which Python's SAX takes quadratic time (7 s for 200 kB).
+    """
+    has_live = b"liveItem" in body
+    if not has_live and len(body) < _SMALL:
+        return body, False
+    root = parse_tree(body, base_url=url)
+    if root is None:
+        return body, False
+    if has_more_attributes(root, _MAX_ATTRIBUTES):
+        raise PermanentError("not_a_feed", f"{_shown(url)} is made to exhaust its reader; unsubscribe or tell the publisher.")
+    live = [element for element in root.iter() if _podcast_name(element) == "liveItem"] if has_live else []
+    for element in live:
+        detach(element)
+    return (serialise(root), True) if live else (body, False)
+
+
+def _charset_hint(body: bytes, content_type: str | None) -> str | None:
+    """The header's charset where nothing better is known: servers send defaults that contradict what the publisher wrote."""
+    match = _CHARSET.search(content_type or "")
+    if match is None or _DECLARES_ENCODING.match(body[:400]) or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return None
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return match[1]
+    return None
+
+
+def _decoded(body: bytes, encoding: str) -> str:
+    try:
+        text = body.decode(encoding or "utf-8", "replace")
+    except LookupError:
+        text = body.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff").lstrip()
+
+
+def _not_a_feed(body: bytes, url: str | None) -> PermanentError:
+    head = body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        return PermanentError("not_a_feed", f"{_shown(url)} is empty; check the address or try it in a browser.")
+    if head.startswith((b"{", b"[")):
+        return PermanentError("not_a_feed", f"{_shown(url)} is JSON, not RSS or Atom; look for the show's RSS address.")
+    if b"<html" in head or b"<!doctype html" in head:
+        return PermanentError("not_a_feed", f"{_shown(url)} is a web page, not a feed; look for the show's RSS address on it.")
+    if b"<opml" in head:
+        return PermanentError("not_a_feed", f"{_shown(url)} is an OPML list of feeds, not a feed; import it as OPML.")
+    if b"\0" in head or not head.startswith(b"<"):
+        return PermanentError("not_a_feed", f"{_shown(url)} is neither RSS nor Atom; look for the show's RSS address.")
+    return PermanentError("not_a_feed", f"{_shown(url)} is XML but neither RSS nor Atom; look for the show's RSS address.")
+
+
+def _shown(url: str | None) -> str:
+    return mask_url(url) if url else "The input"
+
+
+# --- the lxml pass --------------------------------------------------------------------------------
+
+
+def _extras(
+    root: XmlElement | None, url: str | None, entries: list[Fields], warnings: list[str]
+) -> tuple[_Extras, list[_Extras]]:
+    if root is None:
+        return _Extras(), [_Extras()] * len(entries)
+    items = [_item_extras(element, url) for element in root.iter("{*}item", "{*}entry")]
+    channel = next(root.iter("{*}channel"), root)
+    if len(items) == len(entries):
+        return _item_extras(channel, url), items
+    warnings.append(
+        f"The two readers disagree on the number of items ({len(entries)} and {len(items)}); they were matched by GUID."
+    )
+    by_guid = {item.guid: item for item in items if item.guid}
+    return _item_extras(channel, url), [by_guid.get(_string(entry.get("id")).strip(), _Extras()) for entry in entries]
+
+
+def _item_extras(element: XmlElement, url: str | None) -> _Extras:
+    guid = title = author = podcast_guid = chapters = None
+    transcripts: list[TranscriptLink] = []
+    people: list[Person] = []
+    for child in element.iterchildren():
+        namespace, name = name_of(child)
+        if name in ("guid", "id") and guid is None and not _is_podcast(namespace):
+            guid = text_of(child) or None
+        elif _ITUNES_NAMESPACES.fullmatch(namespace):
+            if name == "author":
+                author = author or _one_line(text_of(child), _MAX_SHORT) or None
+            elif name == "title":
+                title = title or text_of(child) or None
+        elif not _is_podcast(namespace):
+            continue
+        elif name == "transcript":
+            address = _web_url(child.get("url"), child.base or url)
+            if address:
+                transcripts.append(
+                    TranscriptLink(
+                        url=address,
+                        type=_short(child.get("type")),
+                        language=_short(child.get("language")),
+                        rel=(_short(child.get("rel")) or "").lower() or None,
+                    )
+                )
+        elif name == "person":
+            person = _one_line(text_of(child), _MAX_SHORT)
+            # "If role is missing then host is assumed": the namespace's own rule.
+            if person:
+                people.append(Person(name=person, role=(_short(child.get("role")) or "host").lower()))
+        elif name == "chapters":
+            chapters = chapters or _web_url(child.get("url"), child.base or url)
+        elif name == "guid":
+            podcast_guid = podcast_guid or _short(text_of(child))
+    return _Extras(
+        guid=guid,
+        title=title,
+        author=author,
+        podcast_guid=podcast_guid,
+        transcripts=tuple(dict.fromkeys(transcripts))[:_MAX_TRANSCRIPTS],
+        people=_with_author(people, author),
+        chapters_url=chapters,
+    )
+
+
+def _with_author(people: list[Person], author: str | None) -> tuple[Person, ...]:
+    if author and not people:
+        people = [Person(name=author, role="host")]
+    return tuple(dict.fromkeys(people))[:_MAX_PEOPLE]
+
+
+def _is_podcast(namespace: str) -> bool:
+    return _PODCAST_NAMESPACES.fullmatch(namespace) is not None
+
+
+def _podcast_name(element: XmlElement) -> str:
+    namespace, name = name_of(element)
+    return name if _is_podcast(namespace) else ""
+
+
+# --- fields ---------------------------------------------------------------------------------------
+
+
+def _podcast(channel: Fields, extras: _Extras, url: str | None) -> Podcast:
+    title = _plain(_string(channel.get("title")), MAX_TITLE) or _plain(extras.title or "", MAX_TITLE)
+    description = _string(channel.get("subtitle")) or _string(channel.get("summary"))
+    return Podcast(
+        title=title or (urlsplit(url).hostname if url else None) or "Untitled podcast",
+        link=_web_url(channel.get("link"), url),
+        description=_clean(description)[:MAX_DESCRIPTION],
+        language=_short(channel.get("language")),
+        author=_short(extras.author or channel.get("author")),
+        guid=extras.podcast_guid,
+        image=_web_url(_mapping(channel.get("image")).get("href"), url),
+        people=extras.people,
+    )
+
+
+def _episode(entry: Fields, extras: _Extras, url: str | None) -> ParsedEpisode:
+    title = _plain(_string(entry.get("title")), MAX_TITLE) or _plain(extras.title or "", MAX_TITLE)
+    enclosure = _enclosure(entry, url)
+    link = _web_url(entry.get("link"), url)
+    published, published_raw = _published(entry)
+    return ParsedEpisode(
+        guid=episode_guid(
+            guid=extras.guid or _string(entry.get("id")),
+            enclosure_url=enclosure.url if enclosure else None,
+            link=link,
+            title=title,
+            published=published,
+            published_raw=published_raw,
+        ),
+        title=title or "Untitled episode",
+        link=link,
+        published=published,
+        published_raw=published_raw,
+        duration=parse_duration(_string(entry.get("itunes_duration"))),
+        description=_show_notes(entry),
+        enclosure=enclosure,
+        transcripts=extras.transcripts,
+        people=extras.people,
+        chapters_url=extras.chapters_url,
+    )
+
+
+def _published(entry: Fields) -> tuple[datetime | None, str | None]:
+    # Asked for by `in` first: feedparser answers for a missing `updated` with `published`, and warns.
+    raws = (_string(entry.get(key)) for key in ("published", "updated", "created") if key in entry)
+    said = [text for raw in raws if (text := _one_line(raw, _MAX_SHORT))]
+    for raw in said:
+        moment = parse_date(raw)
+        if moment is not None:
+            return moment, raw
+    return None, said[0] if said else None
+
+
+def _show_notes(entry: Fields) -> str:
+    """content:encoded (or Atom's content) over description and summary."""
+    for content in _mappings(entry.get("content")):
+        value = _clean(_string(content.get("value"))).strip()
+        if value:
+            return value[:MAX_DESCRIPTION]
+    return _clean(_string(entry.get("summary"))).strip()[:MAX_DESCRIPTION]
+
+
+def _enclosure(entry: Fields, url: str | None) -> Enclosure | None:
+    """The first audio, or the first at all; Media RSS where there is no enclosure."""
+    found: list[Enclosure] = []
+    for source, key in (("enclosures", "href"), ("media_content", "url")):
+        for item in _mappings(entry.get(source)):
+            address = _web_url(item.get(key) or item.get("url"), url)
+            if address:
+                length = _string(item.get("length") or item.get("filesize")).strip()
+                size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+                found.append(
+                    Enclosure(url=address, type=_short(item.get("type")), length=size if 0 < size < _MAX_LENGTH else None)
+                )
+        if found:
+            break
+    return next((item for item in found if _is_audio(item)), found[0] if found else None)
+
+
+def _is_audio(enclosure: Enclosure) -> bool:
+    if enclosure.type and enclosure.type.lower().startswith("audio/"):
+        return True
+    return not (enclosure.type or "").lower().startswith(("video/", "image/", "text/")) and bool(
+        _AUDIO_ENDING.search(urlsplit(enclosure.url).path)
+    )
+
+
+def _unique(episodes: list[ParsedEpisode], warnings: list[str]) -> list[ParsedEpisode]:
+    """GUIDs made unique. Of several episodes under one GUID the oldest keeps it: a new one on top must not rename those below."""
+    by_guid: dict[str, list[int]] = {}
+    for index, episode in enumerate(episodes):
+        by_guid.setdefault(episode.guid, []).append(index)
+    dropped: set[int] = set()
+    renamed: dict[int, ParsedEpisode] = {}
+    taken = set(by_guid)
+    for guid, indexes in by_guid.items():
+        if len(indexes) == 1:
+            continue
+        distinct: dict[tuple[str, ...], int] = {}
+        for index in indexes:
+            key = _content_key(episodes[index])
+            if key in distinct:
+                dropped.add(index)
+            else:
+                distinct[key] = index
+        # Undated items are as old as their place in the feed says.
+        oldest = min(distinct.values(), key=lambda index: (episodes[index].published or _LONG_AGO, -index))
+        for index in distinct.values():
+            if index == oldest:
+                continue
+            episode = episodes[index]
+            candidates = (
+                episode_guid(enclosure_url=episode.enclosure.url if episode.enclosure else None, title=guid + episode.title),
+                episode_guid(title="\n".join((guid, *_content_key(episode)))),
+            )
+            fresh = next((candidate for candidate in candidates if candidate not in taken), None)
+            if fresh is None:
+                dropped.add(index)
+                continue
+            taken.add(fresh)
+            renamed[index] = episode.model_copy(update={"guid": fresh})
+    if dropped:
+        warnings.append(f"{len(dropped)} repeated items were left out.")
+    if renamed:
+        warnings.append(f"{len(renamed)} items share the GUID of another episode; they are known by their audio instead.")
+    return [renamed.get(index, episode) for index, episode in enumerate(episodes) if index not in dropped]
+
+
+def _content_key(episode: ParsedEpisode) -> tuple[str, ...]:
+    if episode.enclosure:
+        return (peel_enclosure(episode.enclosure.url),)
+    return (
+        episode.link or "",
+        episode.title,
+        episode.published.isoformat() if episode.published else episode.published_raw or "",
+    )
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+def _web_url(raw: object, base: str | None) -> str | None:
+    """An absolute http(s) URL, or None: a feed can name `file:` and `javascript:` too, and a URL cut short is a wrong URL."""
+    text = _CONTROL.sub("", _string(raw)).strip()
+    if not text or len(text) > MAX_URL:
+        return None
+    try:
+        absolute = urljoin(base, text) if base else text
+        parts = urlsplit(absolute)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return _SPACES.sub("%20", absolute) if usable and len(absolute) <= MAX_URL else None
+
+
+def _plain(text: str, limit: int) -> str:
+    """One line without markup: titles come escaped once, twice, or as HTML."""
+    return _one_line(html.unescape(_TAG.sub("", html.unescape(text[: limit * 4]))), limit)
+
+
+def _one_line(text: str, limit: int) -> str:
+    return _SPACES.sub(" ", _clean(text[: limit * 4])).strip()[:limit]
+
+
+def _short(value: object) -> str | None:
+    return _one_line(_string(value), _MAX_SHORT) or None
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("", text)
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Fields:
+    return cast(Fields, value) if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> list[Fields]:
+    return [_mapping(item) for item in cast(Iterable[object], value)] if isinstance(value, list) else []

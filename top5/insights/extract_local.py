@@ -1,0 +1,280 @@
+"""The embedded engine: picks passages of whole consecutive sentences of one speaker, which are their own evidence.
+
+Belongs here: making windows, putting them through the gates in order of cost, and choosing among the rest. The gates themselves,
+the
+features and the spelling of names live in their own modules.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from top5.insights import salience as shape
+from top5.insights.clean import clean_passage
+from top5.insights.embed import TextEmbedder, Vectors
+from top5.insights.ground import Aligner, prove
+from top5.insights.headline import headline
+from top5.insights.model import EpisodeText, Extraction, Insight, Quote, Rejection
+from top5.insights.names import NameResolver
+from top5.insights.reference import dangling
+from top5.insights.sentences import Sentence, split_sentences
+from top5.insights.style import check_wording, in_relaxed_range, in_strict_range
+from top5.insights.words import FIRST_PERSON, lower_words
+from top5.transcripts.model import Segment
+from top5.transcripts.sponsors import mark
+
+RULES_VERSION = "1"
+_MOST_SENTENCES = 4
+_SHORTLIST = 72
+_EPISODE_SAMPLES = 24
+_KEPT_REJECTIONS = 60
+_NEAR_DUPLICATE = 0.82
+# Share of salience against likeness to what is already chosen (Carbonell and Goldstein 1998, maximal marginal relevance).
+_MMR = 0.75
+_LOWEST_SALIENCE = 0.45
+_SHORTEST_OPENING = 5
+_STRICT_BONUS = 0.20
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    first: int
+    last: int
+    body: str
+    sentences: tuple[str, ...]
+    strict: bool
+    measured: shape.Measured
+    salience: float
+
+    @property
+    def rank(self) -> float:
+        return self.salience + (_STRICT_BONUS if self.strict else 0.0)
+
+    def overlaps(self, other: "_Window") -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+class _Rejected:
+    """Counts every rejection, keeps the first texts of each reason."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._kept: defaultdict[str, list[Rejection]] = defaultdict(list)
+
+    def add(self, problem: str, text: str) -> None:
+        reason, _, detail = problem.partition(": ")
+        self.counts[reason] += 1
+        if len(self._kept[reason]) < 4:
+            self._kept[reason].append(Rejection(reason=reason, detail=detail, text=text[:400]))
+
+    def rows(self) -> tuple[Rejection, ...]:
+        rows: list[Rejection] = []
+        for reason, count in self.counts.most_common():
+            rows += [row.model_copy(update={"detail": f"{row.detail} ({count} in all)"}) for row in self._kept[reason]]
+        return tuple(rows[:_KEPT_REJECTIONS])
+
+
+class LocalEngine:
+    """Extractive summarisation by windows, gates, salience and MMR; needs no network. Gives at most `per_episode` insights."""
+
+    def __init__(self, embedder: TextEmbedder, per_episode: int, *, glossary: Mapping[str, str] | None = None) -> None:
+        self._embedder = embedder
+        self._per_episode = per_episode
+        self._glossary = dict(glossary or {})
+
+    @property
+    def fingerprint(self) -> str:
+        """Engine, rules and embedder: with the hash of the input it is the cache key."""
+        return f"local/{RULES_VERSION}/{self._embedder.name}/{self._per_episode}"
+
+    def extract(self, episode: EpisodeText) -> Extraction:
+        """At most `per_episode` proven passages, best first. Never raises on text, however odd."""
+        sentences = split_sentences(episode.segments)
+        names = NameResolver(episode, self._glossary)
+        rejected = _Rejected()
+        windows = self._shortlist(self._windows(sentences, episode.segments, names, rejected))
+        chosen = self._choose(episode, sentences, windows, rejected)
+        aligner = Aligner(sentences)
+        insights: list[Insight] = []
+        for window in chosen:
+            insight = self._insight(window, sentences, names)
+            if insight is None:
+                rejected.add("no_headline: no stretch reads as a statement", window.body)
+                continue
+            problems = prove(insight, aligner, names.known_names)
+            if problems:
+                rejected.add(problems[0], insight.body)
+            else:
+                insights.append(insight)
+        warnings = tuple(f"{count} passages rejected: {reason}" for reason, count in rejected.counts.most_common())
+        return Extraction(
+            engine="local",
+            model=self._embedder.name,
+            prompt_version=RULES_VERSION,
+            insights=tuple(insights),
+            rejections=rejected.rows(),
+            warnings=warnings,
+        )
+
+    def _windows(
+        self, sentences: Sequence[Sentence], segments: Sequence[Segment], names: NameResolver, rejected: _Rejected
+    ) -> list[_Window]:
+        """All windows that pass the gates. A sentence that may stand in no window is found once, not once per window."""
+        promo = _promotional(segments)
+        barred = [self._bar(sentence, promo) for sentence in sentences]
+        found: list[_Window] = []
+        for first in range(len(sentences)):
+            if barred[first] is not None:
+                rejected.add(barred[first] or "", sentences[first].text)
+                continue
+            opening = clean_passage([sentences[first].text])[0].text
+            problems = dangling([opening])
+            if len(opening.split()) < _SHORTEST_OPENING:
+                problems.append(f"fragment_start: {opening!r}")
+            if problems:
+                rejected.add(problems[0], opening)
+                continue
+            for last in range(first, min(first + _MOST_SENTENCES, len(sentences))):
+                if barred[last] is not None or sentences[last].turn != sentences[first].turn:
+                    break
+                window = self._window(sentences, first, last, names, rejected)
+                if window is not None:
+                    found.append(window)
+        return found
+
+    def _bar(self, sentence: Sentence, promo: frozenset[int]) -> str | None:
+        if any(index in promo for index in range(sentence.first_segment, sentence.last_segment + 1)):
+            return "sponsor: marked as advertisement"
+        if not sentence.complete:
+            return "breaks_off: no closing punctuation"
+        problems = check_wording([clean_passage([sentence.text])[0].text])
+        return problems[0] if problems else None
+
+    def _window(
+        self, sentences: Sequence[Sentence], first: int, last: int, names: NameResolver, rejected: _Rejected
+    ) -> _Window | None:
+        spoken = [sentence.text for sentence in sentences[first : last + 1]]
+        cleaned = clean_passage(spoken)
+        parts = [names.repair(part.text)[0] for part in cleaned if any(letter.isalpha() for letter in part.text)]
+        body = " ".join(parts)
+        if not in_relaxed_range(body, len(parts)):
+            return None
+        problems = check_wording(parts) + dangling(parts)
+        if problems:
+            rejected.add(problems[0], body)
+            return None
+        fillers = sum(len(part.removed) for part in cleaned)
+        measured = shape.measure(body, parts, len(names.entities(body)), fillers)
+        # "We found" needs somebody who is "we": a speaker's own organisation must be named, or the passage tells nothing alone.
+        if any(word in FIRST_PERSON for word in lower_words(parts[0])[:3]) and not names.entities(parts[0]):
+            rejected.add("first_person_start: nobody named who speaks", body)
+            return None
+        return _Window(first, last, body, tuple(parts), in_strict_range(body, len(parts)), measured, shape.salience(measured))
+
+    def _shortlist(self, windows: list[_Window]) -> list[_Window]:
+        """The best by shape alone, so that only these need embedding; a relaxed window yields to a strict one it overlaps."""
+        kept: list[_Window] = []
+        for window in sorted(windows, key=lambda window: (-window.rank, window.first, window.last)):
+            if sum(window.overlaps(other) for other in kept) < 2:
+                kept.append(window)
+            if len(kept) == _SHORTLIST:
+                break
+        return kept
+
+    def _choose(
+        self, episode: EpisodeText, sentences: Sequence[Sentence], windows: list[_Window], rejected: _Rejected
+    ) -> list[_Window]:
+        if not windows:
+            return []
+        about = [text for text in (episode.title,) if text]
+        step = max(1, len(sentences) // _EPISODE_SAMPLES)
+        samples = [" ".join(s.text for s in sentences[i : i + 3])[:400] for i in range(0, len(sentences), step)][
+            :_EPISODE_SAMPLES
+        ]
+        vectors = self._embedder.embed([window.body for window in windows] + samples + about)
+        bodies = vectors[: len(windows)]
+        central = _centrality(bodies, vectors[len(windows) : len(windows) + len(samples)], vectors[len(windows) + len(samples) :])
+        judged = [_with_centrality(window, value) for window, value in zip(windows, central, strict=True)]
+        free: list[int] = []
+        for position in sorted(range(len(judged)), key=lambda p: (-judged[p].rank, judged[p].first)):
+            window = judged[position]
+            if any(window.overlaps(judged[other]) for other in free):
+                rejected.add("overlaps_better", window.body)
+            elif window.salience < _LOWEST_SALIENCE:
+                rejected.add(f"not_salient: {window.salience:.2f}", window.body)
+            else:
+                free.append(position)
+        picked = self._diverse(judged, bodies, free, rejected)
+        return sorted((judged[position] for position in picked), key=lambda window: (-window.salience, window.first))
+
+    def _diverse(self, windows: list[_Window], vectors: Vectors, free: list[int], rejected: _Rejected) -> list[int]:
+        likeness = vectors @ vectors.T
+        picked: list[int] = []
+        rest = list(free)
+        while rest and len(picked) < self._per_episode:
+            nearest = {p: max((float(likeness[p, q]) for q in picked), default=0.0) for p in rest}
+            best = max(rest, key=lambda p: (_MMR * windows[p].rank - (1 - _MMR) * max(0.0, nearest[p]), -windows[p].first))
+            rest.remove(best)
+            if nearest[best] > _NEAR_DUPLICATE:
+                rejected.add(f"near_duplicate: cosine {nearest[best]:.2f}", windows[best].body)
+            else:
+                picked.append(best)
+        for position in rest:
+            rejected.add("beyond_limit", windows[position].body)
+        return picked
+
+    def _insight(self, window: _Window, sentences: Sequence[Sentence], names: NameResolver) -> Insight | None:
+        covered = sentences[window.first : window.last + 1]
+        changes = {change.heard: change for sentence in covered for change in names.repair(sentence.text)[1]}
+        title = headline(window.sentences)
+        if title is None:
+            return None
+        return Insight(
+            headline=title,
+            body=window.body,
+            speaker=covered[0].speaker,
+            claim_type=shape.claim_type(window.body),
+            salience=window.salience,
+            reasons=shape.reasons(window.measured),
+            entities=names.entities(window.body),
+            quotes=_quotes(covered),
+            names=tuple(changes.values()),
+        )
+
+
+def _quotes(covered: Sequence[Sentence]) -> tuple[Quote, ...]:
+    """One to three verbatim quotes: each sentence, the fourth joined to the third."""
+    groups = [[sentence] for sentence in covered[:3]]
+    groups[-1] += covered[3:]
+    return tuple(
+        Quote(text=" ".join(s.text for s in group), start=group[0].start, end=group[-1].end, speaker=group[0].speaker)
+        for group in groups
+    )
+
+
+def _with_centrality(window: _Window, central: float) -> _Window:
+    measured = shape.Measured({**window.measured.features, "central": central}, window.measured.shown)
+    return _Window(window.first, window.last, window.body, window.sentences, window.strict, measured, shape.salience(measured))
+
+
+def _centrality(bodies: Vectors, samples: Vectors, about: Vectors) -> list[float]:
+    """Nearness of each passage to the episode's middle and to its title, scaled to 0..1 within the episode."""
+    middle = samples.mean(axis=0) if len(samples) else bodies.mean(axis=0)
+    middle = middle / max(float(np.linalg.norm(middle)), 1e-9)
+    score = bodies @ middle
+    if len(about):
+        score = 0.7 * score + 0.3 * (bodies @ about[0])
+    low, high = float(score.min()), float(score.max())
+    if high - low < 1e-6:
+        return [0.5] * len(bodies)
+    return [round(float(value), 4) for value in (score - low) / (high - low)]
+
+
+def _promotional(segments: Sequence[Segment]) -> frozenset[int]:
+    """Segments that are an advertisement, a greeting or an outro, as the transcripts' own marker says."""
+    return frozenset(index for index, found in enumerate(mark(segments)) if found is not None)
+
+
+__all__ = ["RULES_VERSION", "LocalEngine"]

@@ -1,0 +1,282 @@
+"""A headline out of a passage: the words of its strongest clause, unchanged.
+
+Belongs here: finding a stretch of at most twelve words that reads as a statement. Without a parser a stretch counts as one when
+it
+opens with its actor, holds a finite verb with something behind it, and ends where a phrase ends.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from top5.insights.numbers import numbers
+from top5.insights.words import (
+    ARTICLES,
+    AUXILIARIES,
+    BASE_VERBS,
+    CONJUNCTIONS,
+    FINITE_VERBS,
+    PERSONAL,
+    PREPOSITIONS,
+    STOPWORDS,
+    commonness,
+    is_contraction_with_verb,
+    word_set,
+)
+
+LONGEST = 12
+_SHORTEST = 4
+# What follows these would change the claim that stands before them.
+_RESTRICTS = word_set("if unless until except without only than but not barely provided that who whose into onto of as like")
+_BEFORE_BASE_FORM = word_set("will can may must should would could might not people don't won't can't cannot")
+_COUNTS = re.compile(r"\d.*|two|three|four|five|six|seven|eight|nine|ten|next|last|first")
+_PARTICLES = word_set("away apart back out up down off together forward")
+_NO_END = (
+    PREPOSITIONS
+    | CONJUNCTIONS
+    | ARTICLES
+    | AUXILIARIES
+    | word_set(
+        "about roughly around nearly almost over under just very more less most every each its their his her our my your this "
+        "these those that too "
+        "quite rather even also only still much many any some no practically perfectly actually really simply around i we you "
+        "he she they considerably "
+        "always never often usually both either neither other another such same own perhaps an and's full whole new entire so"
+    )
+)
+_NO_START = (
+    CONJUNCTIONS
+    | PERSONAL
+    | word_set(
+        "somewhere nowhere anywhere this that these those there here then also even just only yes no well now still perhaps "
+        "maybe to of by for with from at on in into across "
+        "beyond below above roughly about around not more less something things much many it's there's that's here's which "
+        "such than one other "
+        "another again so too almost nearly until instead rather especially including like as"
+    )
+)
+_SUBORDINATE = word_set("because while although if unless when where since so")
+_OPENS_CLAUSE = word_set("what how who whom whose whether why where that which")
+_TOKEN = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    bare: str
+    start: int
+    end: int
+
+    @property
+    def closes(self) -> bool:
+        return self.text[-1] in ",;:.!?…)" or self.text in ("--", "—", "–")
+
+
+def headline(sentences: Sequence[str]) -> str | None:
+    """At most twelve consecutive words of one of the sentences, without closing punctuation, with a capital first letter.
+
+    The best stretch by a few points: a number, a name, an opening of the sentence, the first sentence. None where no stretch
+    reads
+    as a statement.
+    """
+    for any_verb in (False, True):
+        found = [
+            (points - 0.6 * number, -number, text)
+            for number, sentence in enumerate(sentences)
+            for text, points in _stretches(sentence, any_verb=any_verb)
+        ]
+        if found:
+            return _dressed(max(found)[2])
+    return None
+
+
+def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
+    tokens = [
+        _Token(m.group(), re.sub(r"^\W+|\W+$", "", m.group()).lower().replace("’", "'"), m.start(), m.end())
+        for m in _TOKEN.finditer(sentence)
+    ]
+    found: list[tuple[str, float]] = []
+    for first in range(len(tokens)):
+        if first > 0 and not (
+            tokens[first - 1].closes
+            or tokens[first - 1].bare in ("because", "so", "while", "and", "but", "since", "yet", "that", "whereas")
+        ):
+            continue
+        if not _may_start(tokens, first):
+            continue
+        verb = _verb(tokens, first, any_verb=any_verb)
+        if verb is None or all(tokens[p].bare.endswith("ly") for p in range(first, verb)):
+            continue
+        for last in range(max(verb + 1, first + _SHORTEST - 1), min(first + LONGEST, len(tokens))):
+            if _may_end(tokens, first, verb, last):
+                text = sentence[tokens[first].start : tokens[last].end]
+                found.append((text, _points(text, tokens, first, verb, last)))
+            if tokens[last].text[-1] in ".!?;:…":
+                break
+    return found
+
+
+def _may_start(tokens: list[_Token], first: int) -> bool:
+    token = tokens[first]
+    if not token.bare or token.bare in _NO_START or token.bare in AUXILIARIES:
+        return False
+    if first > 0 and token.bare in FINITE_VERBS and not token.bare.endswith("ing"):
+        return False
+    if first > 0 and tokens[first - 1].text.endswith(",") and not _whole_before(tokens, first):
+        return False
+    # "and a person", "because each cell": fine; "and retires": the subject stands before the conjunction.
+    before = tokens[first - 1] if first else None
+    earlier = tokens[first - 2] if first > 1 else None
+    if (
+        before is not None
+        and before.bare in ("and", "that", "but", "yet")
+        and not before.closes
+        and not (earlier and earlier.closes)
+    ):
+        return tokens[first].bare in ARTICLES or tokens[first].text[0].isupper() or tokens[first].text[0].isdigit()
+    return True
+
+
+def _whole_before(tokens: list[_Token], first: int) -> bool:
+    """Whether a clause or an adverbial stands before the comma, not the first members of a list or half a subject."""
+    opening = tokens[0].bare
+    return opening in PREPOSITIONS or opening in CONJUNCTIONS or any(token.bare in FINITE_VERBS for token in tokens[1:first])
+
+
+def _verb(tokens: list[_Token], first: int, *, any_verb: bool) -> int | None:
+    """Position of the first finite verb behind a subject of at least one word; clause ends in between are not crossed.
+
+    `any_verb` takes a word of unknown kind for a verb by its ending, for verbs that no list holds.
+    """
+    for position in range(first + 1, min(first + LONGEST, len(tokens))):
+        bare = tokens[position].bare
+        before = tokens[position - 1]
+        if before.text[-1] in ",;:" and position - 1 >= first:
+            return None
+        if bare in CONJUNCTIONS and bare not in ("and", "or", "than", "that", "as"):
+            return None
+        if is_contraction_with_verb(bare) and bare.endswith(("'re", "'ve", "'ll", "n't")):
+            return position
+        verbal = bare in FINITE_VERBS or (
+            any_verb and bare.endswith(("s", "ed")) and position > first + 1 and bare not in STOPWORDS
+        )
+        if (
+            not verbal
+            or before.bare in ARTICLES | PREPOSITIONS
+            or before.bare in ("to", "every", "each", "its", "their", "this", "no", "that", "who", "which")
+        ):
+            continue
+        if bare in BASE_VERBS and bare not in AUXILIARIES and not _plural_before(tokens, first, position):
+            continue
+        if _COUNTS.fullmatch(before.bare) and position + 1 < len(tokens) and tokens[position + 1].bare in PREPOSITIONS:
+            # "the last two points": a noun that looks like a verb.
+            continue
+        if (
+            position + 1 < len(tokens)
+            and bare not in AUXILIARIES
+            and tokens[position + 1].bare in FINITE_VERBS
+            and tokens[position + 1].bare not in BASE_VERBS
+        ):
+            # "the used packs are": a participle or a noun before the verb itself.
+            continue
+        return position
+    return None
+
+
+def _plural_before(tokens: list[_Token], first: int, position: int) -> bool:
+    """A base form is a finite verb after a plural or a modal, otherwise most likely a noun: "the launch", "prices fall"."""
+    before = [tokens[p].bare for p in range(first, position)]
+    if any(word in _BEFORE_BASE_FORM for word in before[-2:]):
+        return True
+    return any(word.endswith("s") and not word.endswith(("ss", "'s", "us")) and word not in STOPWORDS for word in before)
+
+
+def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
+    token = tokens[last]
+    if (
+        not token.bare
+        or token.bare in _NO_END
+        or token.bare in PERSONAL
+        or token.bare in ("run", "made", "done")
+        or token.bare.endswith(("ly", "'s"))
+    ):
+        return False
+    ends = last + 1 == len(tokens) or token.text[-1] in ".;:!?"
+    if not ends and any(tokens[position].bare in _SUBORDINATE for position in range(first + 1, last + 1)):
+        return False
+    if any(tokens[position].bare in _OPENS_CLAUSE for position in range(verb + 1, last + 1)) and not (
+        last + 1 == len(tokens) or tokens[last].closes
+    ):
+        return False
+    if any(tokens[position].text[-1] in ",;:" for position in range(first, last)):
+        # A comma inside: only where the stretch runs to the end of the sentence.
+        return ends
+    if last + 1 >= len(tokens):
+        return True
+    following = tokens[last + 1].bare
+    inside = [tokens[position].bare for position in range(first + 1, last + 1)]
+    if following in _RESTRICTS:
+        # "Heliq can deliver, if": a possibility stays one without its condition, a fact does not.
+        return following == "if" and len(inside) >= _SHORTEST and any(word in ("can", "could", "may", "might") for word in inside)
+    if not ends and ("than" in inside[-2:] or ("from" in inside and following == "to")):
+        return False
+    if token.closes:
+        return token.text[-1] != "," or not _continues_list(tokens, last)
+    if token.bare in _PARTICLES and following in PREPOSITIONS:
+        return False
+    participle = token.bare.endswith(("ed", "ing")) and last - verb > 1 and tokens[last - 1].bare not in STOPWORDS
+    if following in PREPOSITIONS:
+        return last > verb and not participle and not tokens[last + 1].closes and tokens[last + 2].bare not in PERSONAL
+    after_next = tokens[last + 2].bare if last + 2 < len(tokens) else ""
+    if following.endswith("ed") and after_next in PREPOSITIONS and last - verb > 1:
+        return True
+    return following in (
+        "and",
+        "because",
+        "while",
+        "whereas",
+        "although",
+        "though",
+        "so",
+        "which",
+        "whatever",
+        "even",
+        "since",
+        "yet",
+        "when",
+        "where",
+    ) and (following != "and" or _clause_follows(tokens, last + 2))
+
+
+def _continues_list(tokens: list[_Token], last: int) -> bool:
+    """ "Testing, sorting and rewiring": a comma that separates members of a list."""
+    following = tokens[last + 1 : last + 5]
+    return any(token.bare in ("and", "or") for token in following) and not any(
+        token.bare in FINITE_VERBS for token in following[:3]
+    )
+
+
+def _clause_follows(tokens: list[_Token], position: int) -> bool:
+    return any(token.bare in FINITE_VERBS for token in tokens[position : position + 6])
+
+
+def _points(text: str, tokens: list[_Token], first: int, verb: int, last: int) -> float:
+    count = last - first + 1
+    points = 0.0
+    points += 1.0 if numbers(text) else 0.0
+    points += 0.6 if any(tokens[p].text[0].isupper() for p in range(first + (1 if first == 0 else 0), last + 1)) else 0.0
+    points += 0.6 if first == 0 and commonness(tokens[0].bare) is None else 0.0
+    points += 0.8 if first == 0 else 0.0
+    points += 0.5 if tokens[last].closes or last + 1 == len(tokens) else 0.0
+    points += 0.09 * min(count, 11)
+    points -= 0.7 if verb - first > 8 else 0.0
+    points -= 0.6 if last - verb < 2 else 0.0
+    points -= 0.9 if count < 6 else 0.0
+    points -= 0.8 * sum(tokens[p].bare in PERSONAL for p in range(first, last + 1))
+    points += 0.05 * sum(tokens[p].bare not in STOPWORDS for p in range(first, last + 1))
+    return points
+
+
+def _dressed(text: str) -> str:
+    text = text.strip().strip('"“”‘()[]').rstrip(".,;:!?…—–- ")
+    return text[:1].upper() + text[1:] if text[:1].islower() and not re.match(r"[a-z]+[A-Z]", text) else text

@@ -1,0 +1,145 @@
+"""The house style of an insight's body, as rules that name what is wrong.
+
+Belongs here: form alone (length, sentences, address, openings, promises to buy). Whether it is true to the transcript is
+`ground`,
+whether it stands alone without its surroundings is `reference`, whether it matters is `salience`.
+"""
+
+import re
+
+from top5.insights.reference import dangling
+from top5.insights.sentences import split_text
+from top5.insights.words import lower_words
+
+STRICT_WORDS = (40, 50)
+STRICT_CHARACTERS = (280, 360)
+STRICT_SENTENCES = (2, 3)
+RELAXED_WORDS = (25, 60)
+RELAXED_CHARACTERS = (150, 430)
+RELAXED_SENTENCES = (1, 4)
+
+_URL = re.compile(
+    r"https?://|www\.|\b[\w-]+\.(?:com|org|net|io|co|dev|fm|ai|app|example|xyz|info|shop|link)(?:/|\b(?!\.\w))"
+    r"|\b\w+ dot (?:com|org|net|io|co|dev|fm|example)\b|\]\(|<[a-z/!]",
+    re.I,
+)
+_GREETING = re.compile(
+    r"^(?:hello|hi|hey|welcome|good (?:morning|evening|afternoon|day)|thanks?(?: you)?\b|bye|goodbye|cheers)\b"
+    r"|\bwelcome (?:back )?to\b|\bthanks? (?:you )?(?:so much )?for (?:listening|joining|having|coming|tuning)\b"
+    r"|\bmy (?:guest|co-?host)\b|\bi'm your host\b|\bour guest (?:is|today)\b|\bsee you (?:next|on"
+    r"|again)\b|\bnice to (?:meet|see) you\b",
+    re.I,
+)
+_META = re.compile(
+    r"\b(?:this|today's|last|next|our last|previous|that|an|the|our|each|every) (?:episode|show|podcast"
+    r"|segment|interview|newsletter)\b"
+    r"|\b(?:on|in) (?:the|this|today's) (?:pod|program|programme|call|stream)\b"
+    r"|\bshow notes\b|\b(?:as|like) (?:i|we|you|he|she|they) (?:just )?(?:said|mentioned|discussed|talked)\b"
+    r"|\b(?:earlier|before) (?:i|we|you) (?:said|talked|mentioned)\b|\b(?:he|she|they) (?:said|says|told"
+    r"|mentioned|explained|argues|argued)\b"
+    r"|\blet's (?:talk|get|move|jump|dive|start|turn|go)\b|\bwe(?:'ll| will|'re going to) (?:talk|get"
+    r"|come|link|put|dive|cover|discuss)\b"
+    r"|\b(?:i|i'd) (?:like|love|want|wanted) to (?:talk|ask|know|hear|go back|come back|mention)\b|\bquestion\b.*\?$"
+    r"|\b(?:listeners?|audience) (?:of|out there|at home)\b|\bin the chat\b",
+    re.I,
+)
+_SPONSOR = re.compile(
+    r"\bsponsor(?:s|ed|ing)?\b|\bbrought to you\b|\bpromo(?:tion)? code\b|\b(?:use|with) (?:the |my "
+    r"|our )?(?:offer |discount )?code\b"
+    r"|\bfree (?:trial|shipping|month|week|bread)\b|\bsign up\b|\bhead (?:on )?over to\b"
+    r"|\bgo to [\w ]+ (?:dot|slash)\b|\bper ?cent off\b|\b% off\b"
+    r"|\bdiscount\b|\bsubscribe\b|\brate (?:us|and review)\b|\breview us\b|\bleave (?:us )?a review\b"
+    r"|\bpatreon\b|\bmembers?(?:'s?)? feed\b"
+    r"|\b(?:our|the) (?:website|newsletter|merch|mailing list|sunday letter)\b|\bmoney.back\b"
+    r"|\bno credit card\b|\bmention the show\b"
+    r"|\bfollow us\b|\bjoin (?:us|our)\b|\blive show\b|\bproducer is\b|\bmusic (?:is )?by\b|\beditor is\b",
+    re.I,
+)
+_IMPERATIVE = re.compile(
+    r"^(?:please\b|(?:ignore|disregard|forget) (?:all|any|every|the|your|previous|everything)\b|don't (?:miss|forget|worry|be)\b|check (?:it|them|us|this|out)\b|click\b|tap\b|visit\b"
+    r"|download\b|tell (?:a|your|us|me)\b"
+    r"|share (?:this|it|the)\b|send (?:us|me|this)\b|stay tuned\b|stick around\b|listen (?:to|in|up)\b"
+    r"|remember to\b|go (?:and|to|check|read|ask|look)\b"
+    r"|imagine\b|picture\b|think (?:of|about)\b|let me\b|let us\b|let's\b|take (?:a look|my|the|care)\b"
+    r"|look at\b|buy\b|try\b|suppose\b|say you\b|note that\b|read\b|forward\b)"
+    r"|\b(?:ignore|disregard|forget) (?:all |any |the |your )*(?:previous|above|prior|earlier"
+    r"|instructions)\b|\byou (?:must|should|need to|have to) (?:click|reply|forward|send|buy|subscribe"
+    r"|visit)\b",
+    re.I,
+)
+_TRAILING = re.compile(r"(?:\.\.\.|…|--|—|-|,|:|;)[\"'”’)]*$")
+
+
+def check_style(body: str, *, strict: bool = True) -> list[str]:
+    """What keeps `body` from being printed, each as "slug: detail"; empty where nothing does.
+
+    `strict` bounds: 40-50 words, 280-360 characters, 2-3 sentences. Relaxed, for verbatim passages whose sentence ends demand it:
+    25-60 words, 150-430 characters, 1-4 sentences.
+    """
+    found: list[str] = []
+    sentences = split_text(body)
+    _check_size(found, "words", len(body.split()), STRICT_WORDS if strict else RELAXED_WORDS)
+    _check_size(found, "characters", len(body), STRICT_CHARACTERS if strict else RELAXED_CHARACTERS)
+    _check_size(found, "sentences", len(sentences), STRICT_SENTENCES if strict else RELAXED_SENTENCES)
+    found += check_wording(sentences)
+    found += dangling(sentences)
+    return found
+
+
+def check_wording(sentences: list[str]) -> list[str]:
+    """The rules on single sentences: no question, greeting, advertisement, address, link or talk about the talk."""
+    found: list[str] = []
+    for sentence in sentences:
+        for slug, pattern in (
+            ("url", _URL),
+            ("sponsor", _SPONSOR),
+            ("greeting", _GREETING),
+            ("imperative", _IMPERATIVE),
+            ("about_the_episode", _META),
+            ("breaks_off", _TRAILING),
+        ):
+            match = pattern.search(sentence)
+            if match is not None:
+                found.append(f"{slug}: {match.group()!r}")
+        if sentence.rstrip("\"'”’)").endswith("?"):
+            found.append(f"question: {sentence[-40:]!r}")
+    if sentences and not re.search(r"[.!…][\"'”’)]*$", sentences[-1]):
+        found.append(f"breaks_off: {sentences[-1][-30:]!r}")
+    return found
+
+
+def in_strict_range(body: str, sentences: int) -> bool:
+    """Whether `body` has the length and the number of sentences of the house style."""
+    count = len(body.split())
+    return (
+        STRICT_WORDS[0] <= count <= STRICT_WORDS[1]
+        and STRICT_CHARACTERS[0] <= len(body) <= STRICT_CHARACTERS[1]
+        and STRICT_SENTENCES[0] <= sentences <= STRICT_SENTENCES[1]
+    )
+
+
+def in_relaxed_range(body: str, sentences: int) -> bool:
+    """Whether `body` has a length and a number of sentences that can be printed at all."""
+    count = len(body.split())
+    return (
+        RELAXED_WORDS[0] <= count <= RELAXED_WORDS[1]
+        and RELAXED_CHARACTERS[0] <= len(body) <= RELAXED_CHARACTERS[1]
+        and RELAXED_SENTENCES[0] <= sentences <= RELAXED_SENTENCES[1]
+    )
+
+
+def slug(problem: str) -> str:
+    """The countable part of a problem as `check_style` and `ground` write them."""
+    return problem.split(":", 1)[0]
+
+
+def second_person(text: str) -> bool:
+    """Whether the listener is spoken to."""
+    return any(word in ("you", "your", "yours", "you're", "you'll", "you've") for word in lower_words(text))
+
+
+def _check_size(found: list[str], what: str, size: int, bounds: tuple[int, int]) -> None:
+    if size < bounds[0]:
+        found.append(f"too_few_{what}: {size}, at least {bounds[0]}")
+    elif size > bounds[1]:
+        found.append(f"too_many_{what}: {size}, at most {bounds[1]}")

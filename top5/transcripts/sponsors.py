@@ -1,0 +1,428 @@
+"""What in a transcript is not content: sponsor reads, the house's own promotion, greetings, goodbyes.
+
+Belongs here: the rules and how far a read goes. Does not belong here: what happens to marked segments (the insights' business).
+
+The rules are conservative: a read is told by words that address the listener of *this show* ("this episode is brought to you by",
+"use code SIGNAL"), never by its subject, so that talk about sponsorship, discounts or newsletters stays content. A read then extends
+over its neighbours only as far as they carry on selling: the sponsor's name, an offer, an address. English only for now.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from top5.transcripts.model import Segment
+from top5.transcripts.words import ends_sentence
+
+MarkKind = Literal["sponsor", "promo", "greeting", "outro"]
+
+_MAX_READ = 16  # sentences on each side of what gave a read away
+_LOOK_AHEAD = 3  # sentences without a sign of selling that may stand inside a read
+_EDGE_SECONDS = 150.0
+_EDGE_SENTENCES = 14
+_EDGE_SHARE = 0.12
+
+
+@dataclass(frozen=True)
+class SegmentMark:
+    """Why a segment is not content. `score` is 0 to 1, how sure the rule is times the share of the segment's words it covers."""
+
+    kind: MarkKind
+    score: float
+    rule: str
+
+
+@dataclass(frozen=True)
+class _Rule:
+    name: str
+    kind: MarkKind
+    score: float
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """Tokens `begin` to `end` of the running text; `place` is how far into the episode, 0 to 1."""
+
+    begin: int
+    end: int
+    text: str
+    speaker: str | None
+    start: float | None
+    place: float
+
+
+def _rule(name: str, kind: MarkKind, score: float, pattern: str) -> _Rule:
+    return _Rule(name, kind, score, re.compile(pattern, re.I))
+
+
+_SHOW = (
+    r"(?:this|today'?s|our|the|this week'?s|tonight'?s) (?:\w+ ){0,2}?"
+    r"(?:episode|show|podcast|program|edition|portion|part|segment|hour|series)"
+)
+_TLD = r"(?:com|io|ai|dev|fm|net|org|co|app|tv|me|us|uk|de|tech|cloud|sh|so|example)"
+_ADDRESS = rf"(?:[\w-]+(?:\.[\w-]+)*\.{_TLD}\b|[\w-]+ dot {_TLD}\b)(?:(?:/| slash | forward slash )[\w-]+)?"
+
+_READS = (
+    _rule(
+        "brought to you by",
+        "sponsor",
+        0.95,
+        rf"\b{_SHOW}(?: of [\w' ]{{1,40}})?,? (?:is|was|has been|comes|are)?\s*(?:also |once again |proudly |kindly |made possible |being )*"
+        r"(?:brought to you|sponsored|supported|presented|powered|possible|to you) (?:\w+ ){0,2}?by\b",
+    ),
+    _rule(
+        "brought to you by",
+        "sponsor",
+        0.9,
+        r"^(?:and |also |today |it's |it is )*(?:brought|sponsored) to you (?:\w+ ){0,2}?by\b",
+    ),
+    _rule(
+        "our sponsor",
+        "sponsor",
+        0.9,
+        r"\b(?:word|message|break|thanks|thank you|hear|shout[- ]?out|pause|time)\b[^.?!]{0,25}\b(?:from|to|for|thank) "
+        r"(?:our|this (?:week|episode)'?s|today'?s|the show'?s) (?:\w+ ){0,3}?sponsors?\b",
+    ),
+    _rule(
+        "thanks for sponsoring",
+        "sponsor",
+        0.9,
+        rf"\bthank(?:s|ing| you)\b[^.?!]{{0,60}}\bfor (?:sponsoring|supporting) {_SHOW}\b",
+    ),
+    _rule("thanks for sponsoring", "sponsor", 0.9, rf"\b(?:is|are) (?:sponsoring|supporting) {_SHOW}\b"),
+    _rule(
+        "next sponsor",
+        "sponsor",
+        0.9,
+        r"^(?:and |now )?(?:(?:one|our|the) (?:last|next|second|third|final|other|more) sponsors?\b|"
+        r"(?:let'?s|let us|we should) (?:do|have|thank|hear (?:about|from)) (?:our|the|a) sponsors?\b)",
+    ),
+    _rule("support comes from", "sponsor", 0.9, rf"\bsupport (?:for|of) {_SHOW} comes from\b"),
+    _rule(
+        "sponsored news",
+        "sponsor",
+        0.85,
+        r"\btime (?:now )?(?:once again )?for (?:some |a little )?sponsored (?:news|content|segment)\b",
+    ),
+    _rule(
+        "promo code",
+        "sponsor",
+        0.95,
+        r"\b(?:use|using|enter|with|apply|mention|just)\b[^.?!]{0,30}\b(?:promo|coupon|discount|offer|referral|listener) code[,:]? "
+        r"(?!(?:in|is|are|as|at|for|from|on|that|which|system|and|or|to|of|when|was|if|the|a)\b)\W*\w+",
+    ),
+    _rule(
+        "promo code",
+        "sponsor",
+        0.9,
+        r"\b(?:use|enter|with|apply) (?:the |our |my )?code \W*\w+\W* (?:at checkout|for \d+|to (?:get|save))",
+    ),
+    _rule("promo code", "sponsor", 0.9, r"\b(?:use|enter|with|apply) (?:the |our |my )?code (?-i:[\"'“]?[A-Z][A-Z0-9]{2,}\b)"),
+    _rule("tell them we sent you", "sponsor", 0.85, r"\b(?:tell|let) them (?:know )?(?:that )?(?:we|i|us) sent you\b"),
+    _rule(
+        "slash",
+        "sponsor",
+        0.75,
+        rf"\b(?:go|head|visit|check|over|start|learn more|sign up|at)\b[^.?!]{{0,40}}\b[\w-]+(?: dot |\.){_TLD} ?(?:forward )?slash \w+",
+    ),
+    _rule(
+        "rate us",
+        "promo",
+        0.9,
+        r"\b(?:leave|give|write|drop) (?:us|me|the show|this show) an? (?:\w+[- ]){0,3}?(?:review|rating)\b|\brate (?:and review )?"
+        r"(?:us|the show|this (?:show|podcast))\b|\b(?:5|five)[- ]star review (?:on|if|in)\b",
+    ),
+    _rule(
+        "subscribe",
+        "promo",
+        0.85,
+        r"\b(?:like|rate|follow|share)(?:,| and|, and) (?:and )?subscribe\b|\bsubscribe to (?:us|our|the (?:show|podcast|channel|feed|newsletter)|"
+        r"this (?:show|podcast|channel))\b|\b(?:please|don't forget to|make sure (?:to|you)|be sure to|go and|hit|smash) (?:\w+ ){0,2}?subscribe\b|"
+        r"\bsubscribe (?:wherever|in your (?:favou?rite )?podcast|on (?:apple|spotify|youtube))",
+    ),
+    _rule(
+        "newsletter",
+        "promo",
+        0.85,
+        r"\b(?:sign up (?:for|to)|subscribe to|join|get (?:in )?on|check out) (?:our|my|the (?:show|companion)(?:'s)?) (?:\w+ ){0,3}?"
+        r"(?:newsletter|mailing list)\b|\bwe(?:'ve| have)(?: got)? a (?:\w+ )?newsletter\b|\bget in on the newsletter\b",
+    ),
+    _rule(
+        "join us",
+        "promo",
+        0.8,
+        r"\b(?:join (?:us|our community) (?:on|in|at|over)|find us (?:on|at)|follow us (?:on|at)|"
+        r"become a (?:member|patron|supporter) (?:at|of (?:the show|this)|today|on)|"
+        r"support (?:us|the show|this (?:show|podcast)) (?:on|at|by)|join our (?:discord|slack|community|patreon))\b",
+    ),
+    _rule(
+        "tell a friend",
+        "promo",
+        0.8,
+        r"\b(?:tell|forward this to|share (?:this|it|the show) with) a (?:friend|colleague)\b|\bwherever you get your podcasts\b",
+    ),
+)
+_GREETINGS = (
+    _rule(
+        "welcome",
+        "greeting",
+        0.85,
+        r"^\W*(?:\w+[,!]? ){0,6}?welcome (?:back )?(?:to|everyone|everybody|in)\b|\bwelcome to (?:the show|[A-Z])",
+    ),
+    _rule("hello", "greeting", 0.8, r"^(?:hello|hi|hey|good (?:morning|evening|afternoon)|what'?s up|what up)\b.{0,60}$"),
+    _rule("thanks for having me", "greeting", 0.85, r"\bthank(?:s| you)\b.{0,30}\bfor (?:having|inviting) (?:me|us)\b"),
+    _rule(
+        "good to be here",
+        "greeting",
+        0.8,
+        r"^.{0,25}\b(?:great|good|happy|glad|excited|honou?r(?:ed)?|pleasure|lovely|nice) to be (?:here|back|with you)\b.{0,40}$",
+    ),
+    _rule(
+        "how are you",
+        "greeting",
+        0.8,
+        r"^.{0,30}\bhow (?:are you|have you been|is it going|was (?:the|your) (?:trip|weekend|week))\b.{0,30}$",
+    ),
+    _rule(
+        "who is here",
+        "greeting",
+        0.8,
+        r"^(?:(?:and|so|hey|i'm|my name is|this is)\b.{0,40})?"
+        r"\b(?:i'm your host|i am your host|joined (?:today|as always|by my)|with me (?:today|as always) is|my guests? today)\b",
+    ),
+    _rule(
+        "who is here",
+        "greeting",
+        0.8,
+        r"^(?:and |so )?(?:i'm|i am|my name is|this is) (?-i:[A-Z]\w+ (?:[A-Z]\. )?[A-Z]\w+)",
+    ),
+    _rule("this is episode", "greeting", 0.8, r"\bthis is (?:episode|show) (?:number )?\d+"),
+)
+_OUTROS = (
+    _rule(
+        "that was",
+        "outro",
+        0.8,
+        r"^(?:and )?(?:this|that) was (?-i:[A-Z])|^that(?:'s| is) (?:it|our show|the show|the hour|all)\b.{0,40}$",
+    ),
+    _rule(
+        "thanks for listening",
+        "outro",
+        0.9,
+        r"\bthank(?:s| you)\b.{0,40}\bfor (?:listening|tuning in|watching|joining|coming on|being (?:here|on|with)|having (?:me|us))\b",
+    ),
+    _rule(
+        "see you",
+        "outro",
+        0.9,
+        r"\b(?:see|talk to|catch|speak to) "
+        r"(?:you|y'all|ya|everyone)(?: all| guys)? (?:again |real )*(?:next|soon|later|tomorrow|in the next|on the next)\b|"
+        r"\buntil next (?:time|week)\b",
+    ),
+    _rule(
+        "that's all",
+        "outro",
+        0.85,
+        r"\bthat'?s (?:all|it|a wrap|the (?:news|show))\b.{0,20}\b(?:for (?:today|now|this (?:week|episode))|folks)\b|\bthat's our show\b",
+    ),
+    _rule(
+        "bye",
+        "outro",
+        0.85,
+        r"^(?:ok(?:ay)?,? |all right,? |alright,? |and )?(?:good)?bye(?:[- ]bye)?\b.{0,25}$|"
+        r"\bhave a (?:great|good|nice|lovely|wonderful) (?:week|day|weekend|one|evening)\b",
+    ),
+    _rule(
+        "credits",
+        "outro",
+        0.85,
+        r"\b(?:this (?:show|episode|podcast) (?:is|was) (?:produced|edited|hosted) by|"
+        r"(?:our )?(?:theme )?music (?:is |was )?by|our producers? (?:is|are))\b",
+    ),
+)
+# Signs that a read goes on; none starts one.
+_SELLING = re.compile(
+    rf"{_ADDRESS}|\b(?:free trial|(?:first|one|two|three) (?:\w+ )?(?:week|month|year|order|box)s?(?: is| are)? free|"
+    rf"free (?:month|week|shipping|account|tier|plan)|"
+    rf"\d+(?:%| percent) off|off your (?:first|next)|money[- ]back|no credit card|sign up|get started|learn more|check (?:it|them) out|"
+    rf"our (?:listeners|friends at)|for our listeners|listeners of this|link (?:is )?in the (?:show notes|newsletter|description)|"
+    rf"visit|sponsor(?:s|ing|ed|ship)?|"
+    rf"(?:promo|coupon|discount) code|at checkout|their customers|trusted by|try it (?:today|for free|free)|get \$?\d+|start building|demo today)\b",
+    re.I,
+)
+# How a read of an unknown sponsor ends.
+_CALL = re.compile(rf"{_ADDRESS}|\blearn more\b", re.I)
+_LEAD_IN = re.compile(
+    r"\b(?:before we (?:get|go|start|begin|continue|dive|move)|quick (?:break|word|pause)|short break|pay the bills|let'?s (?:take a|pause|thank)|"
+    r"we'?ll be right back|a moment to|real quick)\b",
+    re.I,
+)
+_BACK = re.compile(
+    r"^(?:(?:ok(?:ay)?|all right|alright|right|so|and|now|anyway|well),? )*"
+    r"(?:back to|let'?s (?:get back|dive|get into|talk)|we'?re back|welcome back)\b",
+    re.I,
+)
+_PROPER = re.compile(r"(?:\bby|\bfrom|\bat|\bthank|\bthanks to|\bto|\bsponsor,?) ((?:[A-Z][\w'’.-]*[\w](?: [A-Z][\w'’-]*)?))")
+_COMMON = frozenset(
+    [
+        "i",
+        "you",
+        "the",
+        "this",
+        "that",
+        "we",
+        "our",
+        "and",
+        "so",
+        "it",
+        "but",
+        "go",
+        "if",
+        "today",
+        "now",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ]
+)
+
+
+def mark(segments: Sequence[Segment], *, total: float | None = None) -> list[SegmentMark | None]:
+    """One mark or None per segment, in order.
+
+    `total` is the episode's duration in seconds; without it the place in the episode is counted in words. A segment is marked
+    where rules cover at least half of its words, so that a long turn with a short read inside stays.
+    """
+    tokens: list[str] = []
+    owner: list[int] = []
+    for number, segment in enumerate(segments):
+        found = segment.text.split()
+        tokens += found
+        owner += [number] * len(found)
+    sentences = _sentences(segments, tokens, owner, total)
+    marks: list[SegmentMark | None] = [None] * len(sentences)
+    _mark_edges(sentences, marks)
+    _mark_reads(sentences, marks)
+    return _per_segment(segments, sentences, marks, owner)
+
+
+def _sentences(segments: Sequence[Segment], tokens: Sequence[str], owner: Sequence[int], total: float | None) -> list[_Sentence]:
+    sentences: list[_Sentence] = []
+    begin = 0
+    for position, token in enumerate(tokens):
+        last = position + 1 == len(tokens)
+        following = None if last else tokens[position + 1]
+        turn_ends = not last and segments[owner[position]].speaker != segments[owner[position + 1]].speaker
+        # Paragraphs and turns without times are no cues: their end is the end of a sentence.
+        block_ends = not last and owner[position] != owner[position + 1] and segments[owner[position]].start is None
+        if not (last or turn_ends or block_ends or ends_sentence(token, following)):
+            continue
+        segment = segments[owner[begin]]
+        place = segment.start / total if total and segment.start is not None else begin / max(1, len(tokens))
+        sentences.append(
+            _Sentence(
+                begin, position + 1, " ".join(tokens[begin : position + 1]), segment.speaker, segment.start, min(1.0, place)
+            )
+        )
+        begin = position + 1
+    return sentences
+
+
+def _mark_edges(sentences: Sequence[_Sentence], marks: list[SegmentMark | None]) -> None:
+    """Greetings at the beginning and goodbyes at the end; the same words in the middle are content."""
+    final = max((sentence.start for sentence in sentences if sentence.start is not None), default=None)
+    count = len(sentences)
+    for number, sentence in enumerate(sentences):
+        if len(sentence.text.split()) > 45:
+            continue
+        opening = number < _EDGE_SENTENCES or (
+            sentence.place <= _EDGE_SHARE and sentence.start is not None and sentence.start <= _EDGE_SECONDS
+        )
+        closing = number >= count - _EDGE_SENTENCES or (
+            sentence.place >= 1 - _EDGE_SHARE
+            and sentence.start is not None
+            and final is not None
+            and sentence.start >= final - _EDGE_SECONDS
+        )
+        rules = (
+            *(_OUTROS if closing and sentence.place > 0.5 else ()),
+            *(_GREETINGS if opening and sentence.place < 0.5 else ()),
+        )
+        rule = next((rule for rule in rules if rule.pattern.search(sentence.text)), None)
+        if rule:
+            marks[number] = SegmentMark(rule.kind, rule.score, rule.name)
+
+
+def _mark_reads(sentences: Sequence[_Sentence], marks: list[SegmentMark | None]) -> None:
+    for number, sentence in enumerate(sentences):
+        rule = next((rule for rule in _READS if rule.pattern.search(sentence.text)), None)
+        if rule is None:
+            continue
+        present = marks[number]
+        if present is None or present.score <= rule.score:
+            marks[number] = SegmentMark(rule.kind, rule.score, rule.name)
+        if rule.kind == "sponsor":
+            _extend(sentences, marks, number, rule)
+
+
+def _extend(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], number: int, rule: _Rule) -> None:
+    """Over the neighbours of the same speaker, up to the last one that still sells."""
+    names = _names(sentences[number].text)
+    # An announcement that names nobody ("time for sponsored news") is followed by a read of unknown subject.
+    ahead = _LOOK_AHEAD if names else 4 * _LOOK_AHEAD
+    for step in (1, -1):
+        last = position = number
+        while 0 <= position + step < len(sentences) and abs(position + step - number) <= _MAX_READ:
+            position += step
+            sentence = sentences[position]
+            if sentence.speaker != sentences[number].speaker or _BACK.search(sentence.text):
+                break
+            named = any(re.search(rf"\b{re.escape(name)}\b", sentence.text, re.I) for name in names)
+            lead_in = position == number - 1 and _LEAD_IN.search(sentence.text)
+            # Backwards only what belongs to this read by name: an address there may end the content before it.
+            if named or (_SELLING.search(sentence.text) if step > 0 else lead_in):
+                last = position
+                if not names and _CALL.search(sentence.text):
+                    break
+            elif abs(position - last) >= (ahead if step > 0 else 2):
+                break
+        for extended in range(number + step, last + step, step):
+            if marks[extended] is None:
+                marks[extended] = SegmentMark("sponsor", round(rule.score - 0.1, 2), f"{rule.name} (goes on)")
+
+
+def _names(text: str) -> set[str]:
+    """Names of who may be selling, from the sentence that gave the read away."""
+    found = {match[1].rstrip(".") for match in _PROPER.finditer(text)}
+    found |= {name.split()[0] for name in found}
+    # `larkrack dot example` and `larkrack.example/show` name Larkrack.
+    found |= {re.split(r"[.\s]", address[0])[0] for address in re.finditer(_ADDRESS, text, re.I)}
+    return {name for name in found if name.lower() not in _COMMON and len(name) > 3}
+
+
+def _per_segment(
+    segments: Sequence[Segment], sentences: Sequence[_Sentence], marks: Sequence[SegmentMark | None], owner: Sequence[int]
+) -> list[SegmentMark | None]:
+    words = [0] * len(segments)
+    covered: list[dict[SegmentMark, int]] = [{} for _ in segments]
+    for sentence, found in zip(sentences, marks, strict=True):
+        for position in range(sentence.begin, sentence.end):
+            words[owner[position]] += 1
+            if found:
+                counts = covered[owner[position]]
+                counts[found] = counts.get(found, 0) + 1
+    result: list[SegmentMark | None] = []
+    for size, counts in zip(words, covered, strict=True):
+        share = sum(counts.values()) / size if size else 0.0
+        if share < 0.5:
+            result.append(None)
+            continue
+        main = max(counts, key=lambda found: (counts[found], found.score))
+        result.append(SegmentMark(main.kind, round(main.score * share, 3), main.rule))
+    return result

@@ -30,8 +30,8 @@ def digests(context: AssetExecutionContext, workspace: Workspace) -> Materialize
         metadata={
             "preview": MarkdownMetadataValue(render_markdown(last.digest)),
             "dagster/partition_row_count": sum(len(done.digest.insights) for done in frozen),
-            "episodes considered": sum(done.digest.episodes_considered for done in frozen),
-            "candidates considered": sum(done.digest.candidates_considered for done in frozen),
+            "episodes considered": sum(done.digest.considered.episodes for done in frozen),
+            "candidates considered": sum(done.digest.considered.candidates for done in frozen),
             "short because": last.digest.short_because or "",
             "left out": [left.model_dump() for left in last.digest.left_out],
             "revision": last.digest.revision,

@@ -1,4 +1,4 @@
-"""`make demo`: five days of the sample podcasts, end to end, and the last day's five."""
+"""`make demo`: five days of the sample podcasts, end to end, and the last day's five. `python -m demo 3` builds only the third."""
 
 import json
 import os
@@ -58,8 +58,17 @@ def build(settings: Settings, days: list[int], console: Console) -> dict[date, f
     return seconds
 
 
+def days_asked(arguments: list[str]) -> list[int]:
+    """The days named on the command line, in order; all of them by default. Raises PermanentError."""
+    numbers = [int(argument) if argument.isdecimal() else 0 for argument in arguments]
+    if any(not 1 <= number <= DAYS for number in numbers):
+        raise PermanentError("bad_day", f"The samples have days 1 to {DAYS}; give some of these numbers or none.")
+    return sorted(set(numbers)) or list(range(1, DAYS + 1))
+
+
 def main() -> None:
-    """Build all five days and show the last one's digest."""
+    """Build the days and show the last one's digest."""
+    days = days_asked(sys.argv[1:])
     console = Console(stderr=True)
     os.environ.setdefault("TOP5_CONFIG", str(Path(__file__).parent / "top5.toml"))
     settings = load_settings()
@@ -69,14 +78,14 @@ def main() -> None:
     started = time.monotonic()
     try:
         with FileLock(settings.home / "demo.lock", timeout=0):
-            seconds = build(settings, list(range(1, DAYS + 1)), console)
+            seconds = build(settings, days, console)
     except Timeout as error:
         raise PermanentError("busy", f"Another demo is running in {settings.home}; wait for it or stop it.") from error
     last = max(seconds)
     sys.stdout.write(render_text(latest_digest(Lake(settings.lake_path), last)))
     folder = digest_folder(settings.home, last)
     console.print()
-    console.print(f"Five days in {time.monotonic() - started:.0f} s. The digest lies in", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Built in {time.monotonic() - started:.0f} s. The digest lies in", markup=False, highlight=False, soft_wrap=True)
     for name in sorted(path.name for path in folder.iterdir()):
         console.print(f"  {folder / name}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"  {settings.home / 'outbox'} (the mails)", markup=False, highlight=False, soft_wrap=True)

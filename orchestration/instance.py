@@ -12,6 +12,8 @@ CONFIG = """\
 # Written by top5 when it starts. Storage is SQLite in this folder; see docs/architecture.md for Postgres.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     # A DuckDB file takes one writer: every pool is a queue.

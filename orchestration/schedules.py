@@ -1,6 +1,8 @@
 """When it runs by itself."""
 
-from dagster import DefaultScheduleStatus, ScheduleDefinition, build_schedule_from_partitioned_job
+from datetime import timedelta
+
+from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, SkipReason, schedule
 
 from orchestration.jobs import daily_digest, scan_feeds
 from top5.settings import load_settings
@@ -15,10 +17,17 @@ scan_schedule = ScheduleDefinition(
     default_status=DefaultScheduleStatus.RUNNING,
 )
 
-daily_digest_schedule = build_schedule_from_partitioned_job(
-    daily_digest,
+
+@schedule(
     name="morning_digest",
-    hour_of_day=_settings.schedule.digest_hour,
-    minute_of_hour=_settings.schedule.digest_minute,
+    job=daily_digest,
+    cron_schedule=f"{_settings.schedule.digest_minute} {_settings.schedule.digest_hour} * * *",
+    execution_timezone=_settings.timezone,
     default_status=DefaultScheduleStatus.RUNNING,
 )
+def daily_digest_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """Every morning the day that has just ended."""
+    day = context.scheduled_execution_time.astimezone(_settings.tz).date() - timedelta(days=1)
+    if day < _settings.start_date:
+        return SkipReason(f"{day} lies before start_date ({_settings.start_date}).")
+    return RunRequest(run_key=day.isoformat(), partition_key=day.isoformat(), tags={"day": day.isoformat(), "trigger": "schedule"})

@@ -94,6 +94,17 @@ def print_json(value: Any, *, compact: bool) -> None:
 
 
 @contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """A failure inside names the file, whatever it says otherwise."""
+    try:
+        yield
+    except Top5Error as error:
+        if str(file) in error.message or file.name in error.message:
+            raise
+        raise PermanentError(error.reason, f"{file}: {error.message}") from error
+
+
+@contextmanager
 def open_catalog(settings: Settings) -> Iterator[Catalog]:
     """The catalog for the length of the block."""
     url = settings.catalog_url
@@ -204,7 +215,8 @@ def _feed_row(feed: FeedState) -> dict[str, Any]:
 def feeds_import(file: FileArgument, config: ConfigOption = None) -> None:
     """Follow every feed of an OPML file."""
     with open_catalog(load_settings(config)) as catalog:
-        added, known = subscriptions.import_opml(catalog, file, datetime.now(UTC))
+        with naming(file):
+            added, known = subscriptions.import_opml(catalog, file, datetime.now(UTC))
     Console().print(f"{added} feeds added, {known} were followed already.")
 
 
@@ -220,7 +232,8 @@ def feeds_parse(file: FileArgument, as_json: JsonOption = False) -> None:
     """Plumbing: read one feed file."""
     from top5.feeds.parse import parse_feed
 
-    parsed = parse_feed(read_input(file), url=None)
+    with naming(file):
+        parsed = parse_feed(read_input(file))
     print_json(parsed.model_dump(mode="json"), compact=as_json)
 
 
@@ -229,7 +242,9 @@ def transcripts_parse(file: FileArgument, as_json: JsonOption = False) -> None:
     """Plumbing: read one transcript or caption file."""
     from top5.transcripts.formats import parse_transcript
 
-    print_json(parse_transcript(read_input(file), name=file.name).model_dump(mode="json"), compact=as_json)
+    with naming(file):
+        transcript = parse_transcript(read_input(file), name=file.name)
+    print_json(transcript.model_dump(mode="json"), compact=as_json)
 
 
 @app.command("transcribe")
@@ -250,7 +265,8 @@ def transcribe_command(
         def advance(done: float, total: float) -> None:
             progress.update(task, completed=done, total=total)
 
-        transcript = engine.transcribe(audio, language=language, on_progress=advance)
+        with naming(audio):
+            transcript = engine.transcribe(audio, language=language, on_progress=advance)
     print_json(transcript.model_dump(mode="json"), compact=as_json)
 
 
@@ -268,8 +284,9 @@ def insights_extract(
         raise typer.BadParameter("must be local, openai or auto", param_hint="--engine")
     settings = load_settings(config)
     settings = settings.model_copy(update={"insights": settings.insights.model_copy(update={"engine": engine})})
-    body = read_input(transcript)
-    segments = parse_transcript(body, name=transcript.name).segments
+    with naming(transcript):
+        body = read_input(transcript)
+        segments = parse_transcript(body, name=transcript.name).segments
     facts = _episode_facts(body)
     extraction = stateless_tools(settings).engine.extract(EpisodeText(segments=segments, **facts))
     print_json(extraction.model_dump(mode="json"), compact=as_json)

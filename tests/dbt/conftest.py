@@ -47,6 +47,17 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return Workshop(tmp_path_factory.mktemp("workshop"))
 
 
+EMPTY_DAY = date(2027, 1, 10)
+
+
+@pytest.fixture(scope="session")
+def empty_day(workshop: Workshop) -> date:
+    """A day that was decided and on which nothing had happened."""
+    workshop.lake.day(EMPTY_DAY)
+    workshop.decide(EMPTY_DAY)
+    return EMPTY_DAY
+
+
 @pytest.fixture(scope="session")
 def rows(workshop: Workshop) -> Callable[[str], list[tuple[object, ...]]]:
     """Rows of a query on the warehouse, for what has no reader of its own."""

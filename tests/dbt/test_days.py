@@ -144,14 +144,11 @@ def test_a_result_names_every_model_and_hands_over_every_event(three_days: Works
     assert "TOP5_LAKE" not in os.environ
 
 
-def test_a_day_on_which_nothing_happened_has_a_summary_and_no_picks(workshop: Workshop) -> None:
-    day = date(2027, 1, 10)
-    workshop.lake.day(day)
-    workshop.decide(day)
-    summary = read_summary(workshop.warehouse, day)
+def test_a_day_on_which_nothing_happened_has_a_summary_and_no_picks(workshop: Workshop, empty_day: date) -> None:
+    summary = read_summary(workshop.warehouse, empty_day)
     assert summary is not None
     assert (summary.episodes, summary.picks, summary.left_out) == (0, 0, ())
-    assert read_picks(workshop.warehouse, day) == read_ledger(workshop.warehouse, day) == ()
+    assert read_picks(workshop.warehouse, empty_day) == read_ledger(workshop.warehouse, empty_day) == ()
     assert read_summary(workshop.warehouse, date(2027, 1, 11)) is None
 
 
@@ -169,7 +166,9 @@ def test_a_repeated_row_in_the_lake_fails_by_the_name_of_its_test(workshop: Work
     day = date(2028, 1, 1)
     for _ in range(2):
         workshop.lake.episode(day, "e-twice", transcript={"state": "rejected", "reason": "too_short"})
-    with pytest.raises(PermanentError, match=r"The dbt test one_row_per_fct_episode_ledger_\w+ failed for 2028-01-01: .*dbt\.log\.$") as failure:
+    with pytest.raises(
+        PermanentError, match=r"The dbt test one_row_per_fct_episode_ledger_\w+ failed for 2028-01-01: .*dbt\.log\.$"
+    ) as failure:
         workshop.decide(day)
     assert failure.value.reason == "dbt_failed"
     workshop.lake.remove_day(day)

@@ -1,6 +1,5 @@
 """The dbt project itself: its unit tests pass, and every model keeps the house rules."""
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,13 @@ from top5.warehouse import run_dbt
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 
 
+@pytest.mark.usefixtures("empty_day")
 def test_all_unit_tests_pass(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    day = date(2033, 1, 1)
-    workshop.lake.day(day)
-    workshop.decide(day)
     monkeypatch.setenv("TOP5_LAKE", str(workshop.lake.root))
     monkeypatch.setenv("TOP5_WAREHOUSE", str(workshop.warehouse))
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(workshop.target_path)]
     folders += ["--log-path", str(workshop.target_path / "logs")]
-    outcome = run_dbt(["--log-level", "none", "test", "--select", "test_type:unit", "--vars", f"{{day: {day}}}", *folders])
+    outcome = run_dbt(["--log-level", "none", "test", "--select", "test_type:unit", *folders])
     assert outcome.exception is None
     assert {result.node.name: result.message for result in outcome.result if result.status != "pass"} == {}
     assert len(outcome.result) >= 20

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from rapidfuzz import fuzz
 
-from top5.digests.model import Digest, DigestInsight, LeftOut
+from top5.digests.model import Considered, Digest, DigestInsight, LeftOut
 from top5.errors import PermanentError
 from top5.insights.model import Quote
 
@@ -197,9 +197,9 @@ def compose(
         title=visible_text(title),
         size=size,
         insights=insights,
-        episodes_considered=numbers.episodes_considered,
-        shows_considered=numbers.shows_considered,
-        candidates_considered=numbers.candidates_considered,
+        considered=Considered(
+            episodes=numbers.episodes_considered, shows=numbers.shows_considered, candidates=numbers.candidates_considered
+        ),
         left_out=left_out,
         short_because=_short_because(len(insights), size, numbers, left_out),
         notes=tuple(note for note in map(visible_text, notes) if note),
@@ -246,13 +246,10 @@ def diff(old: Digest, new: Digest) -> list[str]:
     sentences += [f"Number {was.rank} was dropped: {_named(was)}." for was in before.values()]
     if old.short_because != new.short_because and new.short_because is not None:
         sentences.append(f"The reason for being short now reads: {new.short_because}")
-    for name, label in (
-        ("episodes_considered", "Episodes"),
-        ("shows_considered", "Shows"),
-        ("candidates_considered", "Candidates"),
-    ):
-        if getattr(old, name) != getattr(new, name):
-            sentences.append(f"{label} considered: {getattr(old, name)} before, {getattr(new, name)} now.")
+    for name in Considered.model_fields:
+        earlier, now = getattr(old.considered, name), getattr(new.considered, name)
+        if earlier != now:
+            sentences.append(f"{name.capitalize()} considered: {earlier} before, {now} now.")
     if old.left_out != new.left_out:
         sentences.append("The account of what was left out changed.")
     if (old.title, old.size, old.notes) != (new.title, new.size, new.notes):

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from top5.insights.model import Quote
 
@@ -48,17 +48,25 @@ class LeftOut(_Frozen):
     episodes: int
 
 
-class Digest(_Frozen):
-    """The five of one day. `short_because` is a sentence whenever there are fewer than `size` insights."""
+class Considered(_Frozen):
+    """What the day's choice was made from."""
 
-    day: date
+    episodes: int
+    shows: int
+    candidates: int
+
+
+class Digest(_Frozen):
+    """The five of one day; as JSON, `day` is called `date`. `short_because` is a sentence whenever there are fewer than `size` insights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    day: date = Field(alias="date")
     revision: int
     title: str
     size: int
     insights: tuple[DigestInsight, ...]
-    episodes_considered: int
-    shows_considered: int
-    candidates_considered: int
+    considered: Considered
     left_out: tuple[LeftOut, ...] = ()
     short_because: str | None = None
     notes: tuple[str, ...] = ()

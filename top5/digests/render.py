@@ -157,7 +157,7 @@ def digest_view(
     return DigestView(
         title=_clip(clean.title, 80),
         date=_long_date(clean.day),
-        considered=f"{_count(clean.episodes_considered, 'episode')} of {_count(clean.shows_considered, 'show')} considered",
+        considered=f"{_count(clean.considered.episodes, 'episode')} of {_count(clean.considered.shows, 'show')} considered",
         preheader=_preheader(clean),
         short=_clip(clean.short_because, int(600 * scale)) if clean.short_because else None,
         no_insight="Nothing is sent to fill the space."

@@ -59,7 +59,7 @@ _LEADING_ANY = re.compile(
     r"|as I said)(?:,|\.\.\.|\s+--|\s+–|\s+—)\s+)+",
     re.I,
 )
-_LEADING_FIRST = re.compile(r"(?:(?:and|so|now|then|plus|and so|and then|so then|and also|also|and yet)\b,?\s+)+", re.I)
+_LEADING_FIRST = re.compile(r"(?:(?:and|so|but|now|then|plus|and so|and then|so then|and also|also|and yet)\b,?\s+)+", re.I)
 _STUTTER_WORD = (
     r"(?:the|a|an|to|of|in|on|and|but|we|i|it|they|you|he|she|this|for|with|at|are|was|were|if|as|be|or|by|from|my|our|their|its|"
     r"when|how|because|there|there's|it's|that's|is|not|which|where|i'm|we're|they're)"

@@ -17,24 +17,26 @@ from top5.insights.embed import TextEmbedder, Vectors
 from top5.insights.ground import Aligner, prove
 from top5.insights.headline import headline
 from top5.insights.model import EpisodeText, Extraction, Insight, Quote, Rejection
-from top5.insights.names import NameResolver
+from top5.insights.names import NameResolver, glossary_hash
 from top5.insights.reference import dangling
 from top5.insights.sentences import Sentence, split_sentences
-from top5.insights.style import check_wording, in_relaxed_range, in_strict_range
+from top5.insights.style import check_wording, in_relaxed_range, in_strict_range, slug
 from top5.insights.words import FIRST_PERSON, lower_words
 from top5.transcripts.model import Segment
 from top5.transcripts.sponsors import mark
 
 RULES_VERSION = "1"
 _MOST_SENTENCES = 4
-_SHORTLIST = 72
-_EPISODE_SAMPLES = 24
+_SHORTLIST = 48
+_EPISODE_SAMPLES = 16
 _KEPT_REJECTIONS = 60
 _NEAR_DUPLICATE = 0.82
 # Share of salience against likeness to what is already chosen (Carbonell and Goldstein 1998, maximal marginal relevance).
 _MMR = 0.75
-_LOWEST_SALIENCE = 0.45
+_LOWEST_SALIENCE = 0.50
 _SHORTEST_OPENING = 5
+_SHORTEST_ENDING = 7
+_READ_REACH = 3
 _STRICT_BONUS = 0.20
 
 
@@ -87,7 +89,7 @@ class LocalEngine:
     @property
     def fingerprint(self) -> str:
         """Engine, rules and embedder: with the hash of the input it is the cache key."""
-        return f"local/{RULES_VERSION}/{self._embedder.name}/{self._per_episode}"
+        return f"local/{RULES_VERSION}/{self._embedder.name}/{self._per_episode}/{glossary_hash(self._glossary)}"
 
     def extract(self, episode: EpisodeText) -> Extraction:
         """At most `per_episode` proven passages, best first. Never raises on text, however odd."""
@@ -123,7 +125,7 @@ class LocalEngine:
     ) -> list[_Window]:
         """All windows that pass the gates. A sentence that may stand in no window is found once, not once per window."""
         promo = _promotional(segments)
-        barred = [self._bar(sentence, promo) for sentence in sentences]
+        barred = _beside_promotion(sentences, [self._bar(sentence, promo) for sentence in sentences])
         found: list[_Window] = []
         for first in range(len(sentences)):
             if barred[first] is not None:
@@ -150,6 +152,8 @@ class LocalEngine:
         if not sentence.complete:
             return "breaks_off: no closing punctuation"
         problems = check_wording([clean_passage([sentence.text])[0].text])
+        # A quotation that runs over several sentences is judged by the window that holds it whole.
+        problems = [problem for problem in problems if not problem.endswith("left open")]
         return problems[0] if problems else None
 
     def _window(
@@ -158,6 +162,8 @@ class LocalEngine:
         spoken = [sentence.text for sentence in sentences[first : last + 1]]
         cleaned = clean_passage(spoken)
         parts = [names.repair(part.text)[0] for part in cleaned if any(letter.isalpha() for letter in part.text)]
+        if len(parts) > 1 and _weak_end(parts[-1]):
+            return None
         body = " ".join(parts)
         if not in_relaxed_range(body, len(parts)):
             return None
@@ -190,7 +196,7 @@ class LocalEngine:
             return []
         about = [text for text in (episode.title,) if text]
         step = max(1, len(sentences) // _EPISODE_SAMPLES)
-        samples = [" ".join(s.text for s in sentences[i : i + 3])[:400] for i in range(0, len(sentences), step)][
+        samples = [" ".join(s.text for s in sentences[i : i + 3])[:240] for i in range(0, len(sentences), step)][
             :_EPISODE_SAMPLES
         ]
         vectors = self._embedder.embed([window.body for window in windows] + samples + about)
@@ -242,6 +248,25 @@ class LocalEngine:
             quotes=_quotes(covered),
             names=tuple(changes.values()),
         )
+
+
+def _beside_promotion(sentences: Sequence[Sentence], barred: Sequence[str | None]) -> list[str | None]:
+    """Sentences next to one that sells, in the same turn, sell with it: the claim of a read stands before its offer."""
+    spread = list(barred)
+    for place, problem in enumerate(barred):
+        if problem is None or slug(problem) != "sponsor":
+            continue
+        for near in range(max(0, place - _READ_REACH), min(len(sentences), place + _READ_REACH + 1)):
+            if spread[near] is None and sentences[near].turn == sentences[place].turn:
+                spread[near] = "sponsor: beside an offer"
+    return spread
+
+
+def _weak_end(sentence: str) -> bool:
+    """Whether a last sentence only trails behind: a few words without a figure, or the speaker turning to themselves."""
+    tokens = lower_words(sentence)
+    figure = any(token[0].isdigit() for token in tokens)
+    return (len(tokens) < _SHORTEST_ENDING and not figure) or any(token in FIRST_PERSON for token in tokens[:4])
 
 
 def _quotes(covered: Sequence[Sentence]) -> tuple[Quote, ...]:

@@ -21,7 +21,7 @@ from top5.insights.budget import Budget
 from top5.insights.chunk import Chunk, estimate_tokens, split_chunks
 from top5.insights.ground import Aligned, Aligner, check_all
 from top5.insights.model import ClaimType, EpisodeText, Extraction, Insight, Rejection, Usage
-from top5.insights.names import NameResolver
+from top5.insights.names import NameResolver, glossary_hash
 from top5.insights.sentences import Sentence, split_sentences
 from top5.insights.style import check_style, check_wording, slug
 from top5.insights.words import content_stems, lower_words, tidy
@@ -181,7 +181,7 @@ class OpenAIEngine:
         settings = self._settings
         return (
             f"openai/{settings.model}/{self.prompt_version}/{settings.chunk_tokens}/{settings.temperature}/{self._per_episode}"
-            + (f"/{mask_url(settings.base_url)}" if settings.base_url else "")
+            f"/{glossary_hash(self._glossary)}" + (f"/{mask_url(settings.base_url)}" if settings.base_url else "")
         )
 
     def extract(self, episode: EpisodeText) -> Extraction:

@@ -105,6 +105,8 @@ def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
         if not _may_start(tokens, first):
             continue
         verb = _verb(tokens, first, any_verb=any_verb)
+        if any_verb and (first > 0 or (verb is not None and _COUNTS.fullmatch(tokens[verb - 1].bare))):
+            continue
         if verb is None or all(tokens[p].bare.endswith("ly") for p in range(first, verb)):
             continue
         for last in range(max(verb + 1, first + _SHORTEST - 1), min(first + LONGEST, len(tokens))):
@@ -193,6 +195,8 @@ def _plural_before(tokens: list[_Token], first: int, position: int) -> bool:
 
 def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
     token = tokens[last]
+    if token.bare in ("inside", "outside", "behind") and token.text[-1] in ".;":
+        return True
     if (
         not token.bare
         or token.bare in _NO_END
@@ -218,7 +222,7 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
     if following in _RESTRICTS:
         # "Heliq can deliver, if": a possibility stays one without its condition, a fact does not.
         return following == "if" and len(inside) >= _SHORTEST and any(word in ("can", "could", "may", "might") for word in inside)
-    if not ends and ("than" in inside[-2:] or ("from" in inside and following == "to")):
+    if not ends and (("than" in inside[-2:] and not token.closes) or ("from" in inside and following == "to")):
         return False
     if token.closes:
         return token.text[-1] != "," or not _continues_list(tokens, last)

@@ -4,11 +4,13 @@ Belongs here: learning the names of one episode and repairing text that will be 
 spoken. Whether a name may stand in an insight at all is `ground`.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import jellyfish
 from rapidfuzz.distance import DamerauLevenshtein
@@ -176,6 +178,9 @@ class NameResolver:
         one, other = heard.lower(), known.word.lower()
         if one == other or _only_inflected(one, other) or abs(len(one) - len(other)) > 3:
             return 0.0
+        if re.sub(r"\D", "", one) != re.sub(r"\D", "", other):
+            # BIP39 and BIP340 are two things, however alike.
+            return 0.0
         distance = DamerauLevenshtein.distance(one, other)
         longest = max(len(one), len(other))
         same_sound = jellyfish.metaphone(one) == jellyfish.metaphone(other) and len(other) >= 4
@@ -202,6 +207,11 @@ class NameResolver:
     def _lower_case(self) -> frozenset[str]:
         return frozenset(word for word in self._heard if word[0].islower())
 
+    @cached_property
+    def _pairs(self) -> frozenset[str]:
+        heard = _bare_words(self._text)
+        return frozenset(f"{one} {two}" for one, two in pairwise(heard))
+
     def _neighbour_fits(self, heard: str, known: _Known) -> bool:
         """Whether the other words of the known name stand beside `heard` in the transcript."""
         parts = known.whole.split()
@@ -210,7 +220,7 @@ class NameResolver:
         place = parts.index(known.word)
         beside = [f"{parts[place - 1]} {heard}"] if place > 0 else []
         beside += [f"{heard} {parts[place + 1]}"] if place + 1 < len(parts) else []
-        return any(re.search(rf"\b{re.escape(pair)}\b", self._text) for pair in beside)
+        return any(pair in self._pairs for pair in beside)
 
     def _two_words(self) -> Iterable[NameChange]:
         """ "Fold Right" for "Foldwright": two capitalised words, joined, are compared with one name."""
@@ -224,7 +234,8 @@ class NameResolver:
             joined = (one + two).lower()
             for known in self._known:
                 other = known.word.lower()
-                if len(other) < 6 or " " in known.word or one.lower() == other or two.lower() == other:
+                spaced_only = joined == other and is_common(one) and is_common(two)
+                if spaced_only or len(other) < 6 or " " in known.word or one.lower() == other or two.lower() == other:
                     continue
                 distance = DamerauLevenshtein.distance(joined, other)
                 same_sound = jellyfish.metaphone(joined) == jellyfish.metaphone(other)
@@ -233,6 +244,11 @@ class NameResolver:
                         heard=f"{one} {two}", written=known.word, reason=f"sounds like {known.word!r} in {known.source}"
                     )
                     break
+
+
+def glossary_hash(glossary: Mapping[str, str]) -> str:
+    """A short hash of a glossary, for fingerprints; `-` for an empty one."""
+    return hashlib.sha256(repr(sorted(glossary.items())).encode()).hexdigest()[:8] if glossary else "-"
 
 
 def _plain(html: str) -> str:
@@ -292,6 +308,8 @@ def _without_possessive(word: str) -> str:
 
 def _only_inflected(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
+    if long.startswith(f"{short}-"):
+        return True
     if long.startswith(short):
         return long[len(short) :] in _INFLECTIONS
     return (

@@ -66,6 +66,7 @@ _NEXT_ITEM = re.compile(
     r"|question|story|topic|of all)\b",
     re.I,
 )
+_POINTS_AHEAD = re.compile(r"^(?:\S+ ){2,9}(?:it|this|that|so)[.!]$", re.I)
 _DEMONSTRATIVE = re.compile(
     r"\b(this|these|those)\s+(?!year|week|month|morning|summer|winter|spring|autumn|fall|decade|century|season)([a-z]+)", re.I
 )
@@ -95,7 +96,7 @@ def dangling(sentences: list[str]) -> list[str]:
     unresolved = _check_pronouns(sentences)
     if unresolved is not None:
         problems.append(unresolved)
-    for pattern in (_POINTS_OUTSIDE, _THAT_NOUN, _NEXT_ITEM):
+    for pattern in (_POINTS_OUTSIDE, _POINTS_AHEAD, _THAT_NOUN, _NEXT_ITEM):
         match = pattern.search(sentences[0])
         if match is not None:
             problems.append(f"points_outside: {match.group()!r}")

@@ -162,7 +162,7 @@ def measure(body: str, sentences: list[str], names: int, fillers: int, central: 
     ):
         match = pattern.search(body)
         if match is not None:
-            shown[name] = match.group().lower()
+            shown[name] = match.group().lower().strip()
     length = len(body)
     features = {
         "measure": min(1.0, len(measures) / 2),
@@ -238,6 +238,11 @@ def _unit(body: str, number: Number) -> str:
     """The number with its unit as it stands in the text, or nothing where it has none."""
     if number.unit:
         return number.text
+    if re.search(r"\b[A-Z][A-Za-z]+ $", body[: number.start]) and not re.search(
+        r"(?:^|[.!?] )[A-Z][a-z]+ $", body[: number.start]
+    ):
+        # "Layer 3", "Python 3.13": part of a name.
+        return ""
     match = re.match(r"[ -]?((?:more |fewer |extra |full |whole |per )?[A-Za-z-]+)", body[number.end :])
     if match is None:
         return ""

@@ -50,13 +50,14 @@ _SPONSOR = re.compile(
     r"|\bgo to [\w ]+ (?:dot|slash)\b|\bper ?cent off\b|\b% off\b"
     r"|\bdiscount\b|\bsubscribe\b|\brate (?:us|and review)\b|\breview us\b|\bleave (?:us )?a review\b"
     r"|\bpatreon\b|\bmembers?(?:'s?)? feed\b"
-    r"|\b(?:our|the) (?:website|newsletter|merch|mailing list|sunday letter)\b|\bmoney.back\b"
+    r"|\b(?:our|the) (?:website|newsletter|merch|mailing list|sunday letter)\b|\bmoney[- ]back guarantee\b"
     r"|\bno credit card\b|\bmention the show\b"
     r"|\bfollow us\b|\bjoin (?:us|our)\b|\blive show\b|\bproducer is\b|\bmusic (?:is )?by\b|\beditor is\b",
     re.I,
 )
 _IMPERATIVE = re.compile(
-    r"^(?:please\b|(?:ignore|disregard|forget) (?:all|any|every|the|your|previous|everything)\b|don't (?:miss|forget|worry|be)\b|check (?:it|them|us|this|out)\b|click\b|tap\b|visit\b"
+    r"^(?:please\b|(?:ignore|disregard|forget) (?:all|any|every|the|your|previous|everything)\b"
+    r"|don't (?:miss|forget|worry|be)\b|check (?:it|them|us|this|out)\b|click\b|tap\b|visit\b"
     r"|download\b|tell (?:a|your|us|me)\b"
     r"|share (?:this|it|the)\b|send (?:us|me|this)\b|stay tuned\b|stick around\b|listen (?:to|in|up)\b"
     r"|remember to\b|go (?:and|to|check|read|ask|look)\b"
@@ -103,6 +104,8 @@ def check_wording(sentences: list[str]) -> list[str]:
                 found.append(f"{slug}: {match.group()!r}")
         if sentence.rstrip("\"'”’)").endswith("?"):
             found.append(f"question: {sentence[-40:]!r}")
+    if sum(sentence.count('"') for sentence in sentences) % 2:
+        found.append("breaks_off: a quotation is left open")
     if sentences and not re.search(r"[.!…][\"'”’)]*$", sentences[-1]):
         found.append(f"breaks_off: {sentences[-1][-30:]!r}")
     return found

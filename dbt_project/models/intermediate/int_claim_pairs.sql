@@ -11,10 +11,16 @@ with
             claims.role as other_role,
             claims.day as other_day,
             claims.insight_id as other_insight_id,
-            list_cosine_similarity(candidates.embedding, claims.embedding) as similarity
+            -- A case and no join key: a hash join would copy both vectors for each
+            -- pair.
+            case
+                when candidates.vector_space = claims.vector_space
+                then list_cosine_similarity(candidates.embedding, claims.embedding)
+            end as similarity
         from candidates
-        inner join claims using (vector_space)
-        where similarity >= {{ related_nearness() }} and not isnan(similarity)
+        cross join claims
+        -- The upper bound leaves out NaN, which a vector of zeros gives.
+        where similarity between {{ related_nearness() }} and 2
     ),
 
     candidate_stems as (

@@ -19,7 +19,7 @@ from top5.insights.clean import clean_passage, clean_sentence, filler_count
         ("So far nothing happened.", "So far nothing happened."),
         ("I mean that this is what you know.", "I mean that this is what you know."),
         ("He had had enough, and that that is so is well known.", "He had had enough, and that that is so is well known."),
-        ("But nobody pays.", "But nobody pays."),
+        ("But nobody pays.", "Nobody pays."),
         ("The pre- and post-war prices are like that.", "The pre- and post-war prices are like that."),
         ("iPhone, um, sales fell.", "iPhone sales fell."),
         ("Um.", "Um."),

@@ -84,6 +84,11 @@ def test_claims_of_an_advertisement_are_left_out() -> None:
     assert ENGINE.extract(episode((("Mara", read),))).insights == ()
 
 
+def test_the_claim_before_an_offer_is_part_of_the_offer() -> None:
+    read = f"A short pause for Norlandia Grid. {QUEUE} Ask for the Signal discount and they calibrate it for nothing."
+    assert ENGINE.extract(episode((("Mara", read),))).insights == ()
+
+
 def test_no_words_give_no_insights() -> None:
     assert ENGINE.extract(EpisodeText(segments=())).insights == ()
     assert ENGINE.extract(EpisodeText(segments=(Segment(text=" \u200b "),))).insights == ()

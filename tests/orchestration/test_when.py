@@ -1,0 +1,48 @@
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from dagster import DagsterInstance, DefaultScheduleStatus, build_schedule_context
+
+from assets.workspace import daily_partitions
+from orchestration.definitions import defs
+from orchestration.instance import prepare_home
+from orchestration.run import run_day
+from top5.errors import PermanentError
+from top5.settings import load_settings
+
+
+def test_both_schedules_are_on_by_default():
+    schedules = {schedule.name: schedule for schedule in defs.schedules or []}
+    assert set(schedules) == {"hourly_scan", "morning_digest"}
+    assert all(schedule.default_status == DefaultScheduleStatus.RUNNING for schedule in schedules.values())
+
+
+def test_the_morning_digest_builds_the_day_that_is_over():
+    schedule = defs.resolve_schedule_def("morning_digest")
+    context = build_schedule_context(scheduled_execution_time=datetime(2026, 9, 17, 6, tzinfo=ZoneInfo("UTC")))
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key == "2026-09-16"
+
+
+def test_today_can_be_built_before_it_is_over():
+    settings = load_settings()
+    keys = daily_partitions(settings).get_partition_keys(current_time=datetime(2026, 9, 17, 6, tzinfo=ZoneInfo("UTC")))
+    assert keys[-1] == "2026-09-17"
+    assert keys[0] == settings.start_date.isoformat()
+
+
+def test_the_instance_lets_one_writer_into_the_warehouse_and_sends_no_telemetry(tmp_path: Path):
+    prepare_home(tmp_path)
+    with DagsterInstance.get() as instance:
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+        assert instance.telemetry_enabled is False
+        assert instance.run_retries_enabled
+        assert instance.run_retries_max_retries == 0
+
+
+def test_a_day_before_the_start_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOP5_HOME", str(tmp_path))
+    with pytest.raises(PermanentError, match="cannot be built"):
+        run_day(date(2020, 1, 1), load_settings())

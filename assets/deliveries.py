@@ -31,7 +31,15 @@ def deliveries(context: AssetExecutionContext, workspace: Workspace, config: Del
             outcome
             for day in days_of(context)
             for outcome in run_async(
-                send(day, workspace.settings, catalog, workspace.lake, now=workspace.clock, resend=config.resend, send_old=config.send_old)
+                send(
+                    day,
+                    workspace.settings,
+                    catalog,
+                    workspace.lake,
+                    now=workspace.clock,
+                    resend=config.resend,
+                    send_old=config.send_old,
+                )
             )
         ]
     return MaterializeResult(

@@ -4,7 +4,17 @@ from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, as
 
 from assets.feeds import feeds
 from assets.workspace import (
-    BACKFILL, DAILY, OWNERS, RETRIES, Workspace, check_name, check_rows, counts, days_of, failures_named, progress,
+    BACKFILL,
+    DAILY,
+    OWNERS,
+    RETRIES,
+    Workspace,
+    check_name,
+    check_rows,
+    counts,
+    days_of,
+    failures_named,
+    progress,
 )  # fmt: skip
 from top5.feeds.day import episode_rows
 

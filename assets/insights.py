@@ -4,7 +4,17 @@ from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, as
 
 from assets.transcripts import transcripts
 from assets.workspace import (
-    BACKFILL, DAILY, OWNERS, RETRIES, Workspace, check_name, check_rows, counts, days_of, failures_named, progress,
+    BACKFILL,
+    DAILY,
+    OWNERS,
+    RETRIES,
+    Workspace,
+    check_name,
+    check_rows,
+    counts,
+    days_of,
+    failures_named,
+    progress,
 )  # fmt: skip
 from top5.engines import insight_tools
 from top5.insights.day import extract_insights
@@ -46,7 +56,9 @@ def insights(context: AssetExecutionContext, workspace: Workspace) -> Materializ
         metadata={
             "dagster/partition_row_count": len(candidates),
             "states": counts(row["state"] for row in landed),
-            "rejected candidates": counts(r["reason"] for row in landed for r in row["rejection_reasons"] for _ in range(r["count"])),
+            "rejected candidates": counts(
+                r["reason"] for row in landed for r in row["rejection_reasons"] for _ in range(r["count"])
+            ),
             "engines": counts(row["engine"] for row in landed),
             "reused": sum(row["reused"] for row in landed),
             "tokens": sum(row["input_tokens"] + row["output_tokens"] for row in landed),

@@ -4,7 +4,7 @@ Belongs here: the mapping of dbt's nodes and events to Dagster's. The SQL is in 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from dagster import AssetExecutionContext
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
@@ -72,7 +72,9 @@ def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[An
                     warehouse=settings.warehouse_path,
                     target_path=settings.dbt_path,
                     variables={"digest_size": settings.digest.size},
-                    on_event=lambda event: messages.append(json_format.MessageToDict(event, preserving_proto_field_name=True)),
+                    on_event=lambda event: messages.append(
+                        json_format.MessageToDict(cast(Any, event), preserving_proto_field_name=True)
+                    ),
                 )
                 progress.get()(f"{day}: ranked in {built.seconds:.1f} s")
         finally:

@@ -4,7 +4,18 @@ from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, as
 
 from assets.episodes import episodes
 from assets.workspace import (
-    BACKFILL, DAILY, OWNERS, RETRIES, Workspace, check_name, check_rows, counts, days_of, failures_named, progress, run_async,
+    BACKFILL,
+    DAILY,
+    OWNERS,
+    RETRIES,
+    Workspace,
+    check_name,
+    check_rows,
+    counts,
+    days_of,
+    failures_named,
+    progress,
+    run_async,
 )  # fmt: skip
 from top5.engines import transcriber
 from top5.transcripts.day import collect_transcripts

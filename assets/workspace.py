@@ -5,7 +5,7 @@ Belongs here: the one resource and the one partitioning that all assets share.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
@@ -53,7 +53,9 @@ DAILY = daily_partitions(load_settings())
 class Workspace(ConfigurableResource[Any]):
     """Settings, catalog, lake and clock. `now` fixes the clock, for rebuilding a past day as if it were then."""
 
-    now: str | None = Field(default=None, description="ISO time with zone that this run takes for now; empty: the machine's clock.")
+    now: str | None = Field(
+        default=None, description="ISO time with zone that this run takes for now; empty: the machine's clock."
+    )
 
     @cached_property
     def settings(self) -> Settings:
@@ -71,7 +73,7 @@ class Workspace(ConfigurableResource[Any]):
         return Lake(self.settings.lake_path)
 
     @contextmanager
-    def catalog(self) -> Iterator[Catalog]:
+    def catalog(self) -> Generator[Catalog, None, None]:
         """The catalog, open for the length of the block."""
         url = self.settings.catalog_url
         catalog = Catalog.at_home(self.settings.home, url.get_secret_value() if url else None)
@@ -87,7 +89,7 @@ def days_of(context: AssetExecutionContext) -> list[date]:
 
 
 @contextmanager
-def failures_named() -> Iterator[None]:
+def failures_named() -> Generator[None, None, None]:
     """A failure of the whole stage as Dagster understands it: permanent ones are not retried, and the sentence is what is shown."""
     try:
         yield

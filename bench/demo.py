@@ -1,6 +1,6 @@
 """`make demo` cold (no state) and warm (run again), and the seconds of each stage.
 
-    python -m bench.demo
+python -m bench.demo
 """
 
 import os

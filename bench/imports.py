@@ -1,6 +1,6 @@
 """How long the code location takes to load, against the imports that it cannot do without.
 
-    python -m bench.imports
+python -m bench.imports
 """
 
 import statistics

@@ -32,7 +32,8 @@ def build(settings: Settings, days: list[int], console: Console) -> dict[date, f
     root = settings.home / "www"
     seconds: dict[date, float] = {}
     write_atomically(settings.home / "feeds.opml", opml())
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.completed}/{task.total} days"), TimeElapsedColumn())
+    count = TextColumn("{task.completed}/{task.total} days")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), count, TimeElapsedColumn())
     with PodcastServer(root) as server, Progress(*columns, console=console) as progress:
         task = progress.add_task("Starting Dagster", total=len(days))
         # The samples live under invented names; this is the one address that the SSRF guard lets through for them.
@@ -85,11 +86,18 @@ def main() -> None:
     sys.stdout.write(render_text(latest_digest(Lake(settings.lake_path), last)))
     folder = digest_folder(settings.home, last)
     console.print()
-    console.print(f"Built in {time.monotonic() - started:.0f} s. The digest lies in", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"Built in {time.monotonic() - started:.0f} s. The digest lies in", markup=False, highlight=False, soft_wrap=True
+    )
     for name in sorted(path.name for path in folder.iterdir()):
         console.print(f"  {folder / name}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"  {settings.home / 'outbox'} (the mails)", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"See the runs: TOP5_CONFIG=demo/top5.toml TOP5_HOME={settings.home} make up", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"See the runs: TOP5_CONFIG=demo/top5.toml TOP5_HOME={settings.home} make up",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def opml() -> bytes:
     """The subscriptions of somebody who follows all sample shows."""
     _, shows = read_shows()
     lines = [
-        f"    <outline type={quoteattr('rss')} text={quoteattr(show.title)} xmlUrl={quoteattr(feed_url(show))}/>" for show in shows.values()
+        f"    <outline type={quoteattr('rss')} text={quoteattr(show.title)} xmlUrl={quoteattr(feed_url(show))}/>"
+        for show in shows.values()
     ]
     return "\n".join(
         ['<?xml version="1.0" encoding="UTF-8"?>', '<opml version="2.0">', "  <body>", *lines, "  </body>", "</opml>", ""]
@@ -140,7 +141,10 @@ def _clock(seconds: float, separator: str = ".") -> str:
 
 
 def _vtt(script: Script) -> str:
-    cues = [f"{_clock(cue.start)} --> {_clock(cue.end)} align:start\n<v {cue.speaker}>{html.escape(cue.text, quote=False)}</v>" for cue in script.cues(14)]
+    cues = [
+        f"{_clock(cue.start)} --> {_clock(cue.end)} align:start\n<v {cue.speaker}>{html.escape(cue.text, quote=False)}</v>"
+        for cue in script.cues(14)
+    ]
     return "WEBVTT\n\n" + "\n\n".join(cues) + "\n"
 
 
@@ -166,7 +170,7 @@ def _html(script: Script) -> str:
         f"<cite>{html.escape(turn.speaker)}:</cite>\n<time>{_clock(turn.start)[:8]}</time>\n<p>{html.escape(turn.text)}</p>"
         for turn in script.timed_turns
     )
-    return f"<!DOCTYPE html>\n<html lang=\"en\"><head><title>{html.escape(script.title)}</title></head>\n<body>\n{turns}\n</body></html>\n"
+    return f'<!DOCTYPE html>\n<html lang="en"><head><title>{html.escape(script.title)}</title></head>\n<body>\n{turns}\n</body></html>\n'
 
 
 def _text(script: Script) -> str:

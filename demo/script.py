@@ -103,13 +103,12 @@ def read_shows() -> tuple[date, dict[str, Show]]:
     """The first day and the shows by slug."""
     data = tomllib.loads((FOLDER / "shows.toml").read_text("utf-8"))
     first_day: date = data.pop("first_day")
-    shows = {
-        slug: Show(
-            slug=slug, **{key: tuple[str, ...](value) if isinstance(value, list) else value for key, value in entry.items()}
-        )
-        for slug, entry in data.items()
-    }
-    return first_day, shows
+    return first_day, {slug: _show(slug, entry) for slug, entry in data.items()}
+
+
+def _show(slug: str, entry: dict[str, Any]) -> Show:
+    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Show(slug=slug, **facts)
 
 
 def read_scripts() -> dict[str, Script]:

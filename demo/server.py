@@ -23,7 +23,9 @@ CONTENT_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".mp3": "audio/mpeg",
 }
-LANDING_PAGE = b"<!DOCTYPE html><html><head><title>Landing Page</title></head><body><h1>Listen wherever you are.</h1></body></html>"
+LANDING_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Landing Page</title></head><body><h1>Listen wherever you are.</h1></body></html>"
+)
 
 
 class PodcastServer:
@@ -34,12 +36,10 @@ class PodcastServer:
         by_host = {show.host: show for show in shows.values()}
         handler = type("Handler", (_Handler,), {"root": root, "shows": by_host})
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+            self._server = _Server(("127.0.0.1", port), handler)
         except OSError:
-            self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        # A client that hangs up in the middle is no news.
-        self._server.handle_error = lambda *_: None
 
     @property
     def address(self) -> str:
@@ -53,6 +53,11 @@ class PodcastServer:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet: a client that hangs up in the middle is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -7,13 +7,9 @@ import sys
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.status import Status
 
 from top5.cli import ConfigOption, DateOption, app, guarded, parse_day
-from top5.digests.day import digest_folder, latest_digest
-from top5.digests.render import render_text
 from top5.errors import PermanentError
-from top5.lake import Lake
 from top5.settings import load_settings, remember_config
 
 
@@ -25,17 +21,17 @@ def run_command(day: DateOption = None, config: ConfigOption = None) -> None:
     wanted = parse_day(day, settings, datetime.now(UTC))
     console = Console(stderr=True)
     with console.status(f"Building {wanted} ...") as status:
-        outcome = _run(wanted, settings, status)
+        from orchestration.run import run_day
+
+        outcome = run_day(wanted, settings, on_progress=lambda line: status.update(line[:100]))
     if not outcome.success:
         raise PermanentError("run_failed", f"{outcome.trouble} (run {outcome.run_id}; `make up` shows it)")
+    from top5.digests.day import digest_folder, latest_digest
+    from top5.digests.render import render_text
+    from top5.lake import Lake
+
     sys.stdout.write(render_text(latest_digest(Lake(settings.lake_path), wanted)))
     console.print(f"Digest: {digest_folder(settings.home, wanted)}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _run(wanted, settings, status: Status):  # noqa: ANN001, ANN202
-    from orchestration.run import run_day
-
-    return run_day(wanted, settings, on_progress=lambda line: status.update(line[:100]))
 
 
 def main() -> None:

@@ -73,7 +73,13 @@ def run_day(
         elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
             if not evaluation.passed:
-                checks.append(f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}: {evaluation.description or 'failed'}")
+                checks.append(
+                    f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}: {evaluation.description or 'failed'}"
+                )
     return RunOutcome(
-        run_id=result.run_id, success=result.success, failures=tuple(failures), failed_checks=tuple(checks), seconds_per_step=seconds
+        run_id=result.run_id,
+        success=result.success,
+        failures=tuple(failures),
+        failed_checks=tuple(checks),
+        seconds_per_step=seconds,
     )

@@ -30,4 +30,6 @@ def daily_digest_schedule(context: ScheduleEvaluationContext) -> RunRequest | Sk
     day = context.scheduled_execution_time.astimezone(_settings.tz).date() - timedelta(days=1)
     if day < _settings.start_date:
         return SkipReason(f"{day} lies before start_date ({_settings.start_date}).")
-    return RunRequest(run_key=day.isoformat(), partition_key=day.isoformat(), tags={"day": day.isoformat(), "trigger": "schedule"})
+    return RunRequest(
+        run_key=day.isoformat(), partition_key=day.isoformat(), tags={"day": day.isoformat(), "trigger": "schedule"}
+    )

@@ -9,29 +9,23 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from top5 import doctor as checkup
-from top5.catalog.store import Catalog, FeedState
-from top5.digests.day import latest_digest
-from top5.digests.render import render_json, render_text
-from top5.engines import stateless_tools, transcriber
 from top5.errors import PermanentError, Top5Error
-from top5.feeds import subscriptions
-from top5.feeds.scan import ScanRow, scan
-from top5.insights.model import EpisodeText
-from top5.lake import Lake
 from top5.settings import Settings, load_settings
 from top5.urls import mask_url
+
+# Each command imports what it needs: together these modules take seconds, one alone a fraction.
+if TYPE_CHECKING:
+    from top5.catalog.store import Catalog, FeedState
+    from top5.feeds.scan import ScanRow
 
 app = typer.Typer(
     help="Scans new podcasts and sends the day's five best insights.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -94,7 +88,7 @@ def print_json(value: Any, *, compact: bool) -> None:
 
 
 @contextmanager
-def naming(file: Path) -> Iterator[None]:
+def naming(file: Path) -> "Generator[None, None, None]":
     """A failure inside names the file, whatever it says otherwise."""
     try:
         yield
@@ -105,8 +99,10 @@ def naming(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def open_catalog(settings: Settings) -> Iterator[Catalog]:
+def open_catalog(settings: Settings) -> "Generator[Catalog, None, None]":
     """The catalog for the length of the block."""
+    from top5.catalog.store import Catalog
+
     url = settings.catalog_url
     catalog = Catalog.at_home(settings.home, url.get_secret_value() if url else None)
     try:
@@ -118,23 +114,37 @@ def open_catalog(settings: Settings) -> Iterator[Catalog]:
 @app.command("scan")
 def scan_command(config: ConfigOption = None) -> None:
     """Poll every followed feed once and show what is new."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from top5.feeds import subscriptions
+    from top5.feeds.scan import scan
+    from top5.lake import Lake
+
     settings, now = load_settings(config), datetime.now(UTC)
     with open_catalog(settings) as catalog:
         added = subscriptions.import_defaults(catalog, settings.feeds_file, now)
         if added:
             errors.print(f"Following {added} feeds of {settings.feeds_file}.")
         total = len(catalog.feeds("active"))
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=errors, transient=True) as progress:
             task = progress.add_task("Scanning", total=total)
 
-            def advance(row: ScanRow) -> None:
+            def advance(row: "ScanRow") -> None:
                 progress.update(task, advance=1, description=f"{row.title[:30]}: {row.reason}")
 
             rows = asyncio.run(scan(catalog, settings.scan, now=now, tz=settings.tz, on_row=advance))
     Lake(settings.lake_path).write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), [row.model_dump() for row in rows])
     console = Console()
-    console.print(f"{len(rows)} feeds, {sum(row.new for row in rows)} new episodes, {sum(row.bytes for row in rows) / 1e6:.1f} MB")
+    console.print(
+        f"{len(rows)} feeds, {sum(row.new for row in rows)} new episodes, {sum(row.bytes for row in rows) / 1e6:.1f} MB"
+    )
     for reason, count in Counter(row.reason for row in rows).most_common():
         console.print(f"  {count:4}  {reason}")
     for row in rows:
@@ -145,6 +155,10 @@ def scan_command(config: ConfigOption = None) -> None:
 @app.command("show")
 def show_command(day: DateOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show a day's digest; the latest one by default."""
+    from top5.digests.day import latest_digest
+    from top5.digests.render import render_json, render_text
+    from top5.lake import Lake
+
     settings = load_settings(config)
     wanted = parse_day(day, settings, datetime.now(UTC)) if day else None
     digest = latest_digest(Lake(settings.lake_path), wanted)
@@ -154,6 +168,8 @@ def show_command(day: DateOption = None, as_json: JsonOption = False, config: Co
 @app.command("doctor")
 def doctor_command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Say what works, what is missing and what to do about it; exit 1 where something must be done."""
+    from top5 import doctor as checkup
+
     findings = checkup.examine(load_settings(config))
     if as_json:
         print_json([finding.model_dump() for finding in findings], compact=True)
@@ -170,6 +186,8 @@ def doctor_command(as_json: JsonOption = False, config: ConfigOption = None) -> 
 @feeds_app.command("add")
 def feeds_add(url: str, config: ConfigOption = None) -> None:
     """Follow a feed; says what it found there."""
+    from top5.feeds import subscriptions
+
     settings, now = load_settings(config), datetime.now(UTC)
     with open_catalog(settings) as catalog:
         parsed = asyncio.run(subscriptions.look_at(url, settings.scan))
@@ -193,6 +211,9 @@ def feeds_remove(url: str, config: ConfigOption = None) -> None:
 @feeds_app.command("list")
 def feeds_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """What is followed, and how each feed's last scan went."""
+    from rich.markup import escape
+    from rich.table import Table
+
     with open_catalog(load_settings(config)) as catalog:
         followed = catalog.feeds()
     if as_json:
@@ -201,11 +222,11 @@ def feeds_list(as_json: JsonOption = False, config: ConfigOption = None) -> None
     table = Table("id", "title", "status", "last scan", "URL")
     for feed in followed:
         health = "never scanned" if feed.scanned_at is None else f"{feed.scanned_at:%Y-%m-%d %H:%M} {feed.reason}"
-        table.add_row(*(typer.unstyle(text) for text in (feed.feed_id, feed.title, feed.status, health, mask_url(feed.url))))
+        table.add_row(*(escape(text) for text in (feed.feed_id, feed.title, feed.status, health, mask_url(feed.url))))
     Console().print(table if followed else "Nothing is followed yet; `top5 feeds add URL` or `top5 feeds import FILE.opml`.")
 
 
-def _feed_row(feed: FeedState) -> dict[str, Any]:
+def _feed_row(feed: "FeedState") -> dict[str, Any]:
     return feed.model_dump(mode="json", include={"feed_id", "title", "status", "scanned_at", "reason", "message", "failures"}) | {
         "url": mask_url(feed.url)
     }
@@ -214,15 +235,18 @@ def _feed_row(feed: FeedState) -> dict[str, Any]:
 @feeds_app.command("import")
 def feeds_import(file: FileArgument, config: ConfigOption = None) -> None:
     """Follow every feed of an OPML file."""
-    with open_catalog(load_settings(config)) as catalog:
-        with naming(file):
-            added, known = subscriptions.import_opml(catalog, file, datetime.now(UTC))
+    from top5.feeds import subscriptions
+
+    with open_catalog(load_settings(config)) as catalog, naming(file):
+        added, known = subscriptions.import_opml(catalog, file, datetime.now(UTC))
     Console().print(f"{added} feeds added, {known} were followed already.")
 
 
 @feeds_app.command("export")
 def feeds_export(config: ConfigOption = None) -> None:
     """Print what is followed as OPML, with whole URLs: private ones can be read by whoever reads the file."""
+    from top5.feeds import subscriptions
+
     with open_catalog(load_settings(config)) as catalog:
         sys.stdout.buffer.write(subscriptions.export_opml(catalog, datetime.now(UTC)))
 
@@ -255,11 +279,17 @@ def transcribe_command(
     config: ConfigOption = None,
 ) -> None:
     """Plumbing: speech to text of one audio file."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from top5.engines import transcriber
+
     settings = load_settings(config)
     if not audio.is_file():
         raise PermanentError("no_file", f"{audio} is no file; give the path of an audio file.")
     engine = transcriber(settings)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True) as progress:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True
+    ) as progress:
         task = progress.add_task(f"Transcribing {audio.name}", total=None)
 
         def advance(done: float, total: float) -> None:
@@ -278,6 +308,8 @@ def insights_extract(
     config: ConfigOption = None,
 ) -> None:
     """Plumbing: the insights of one transcript or caption file, or of JSON with title, show, description and segments."""
+    from top5.engines import stateless_tools
+    from top5.insights.model import EpisodeText
     from top5.transcripts.formats import parse_transcript
 
     if engine not in ("auto", "local", "openai"):
@@ -295,15 +327,16 @@ def insights_extract(
 def _episode_facts(body: bytes) -> dict[str, Any]:
     """Title, show, description and people where the input is our own JSON; nothing for captions."""
     try:
-        data = json.loads(body)
+        data: Any = json.loads(body)
     except ValueError:
         return {}
     if not isinstance(data, dict):
         return {}
-    facts: dict[str, Any] = {key: data[key] for key in ("title", "show", "description") if isinstance(data.get(key), str)}
-    people = data.get("people")
+    given = cast("dict[str, Any]", data)
+    facts: dict[str, Any] = {key: given[key] for key in ("title", "show", "description") if isinstance(given.get(key), str)}
+    people: Any = given.get("people")
     if isinstance(people, list):
-        facts["people"] = tuple(person for person in people if isinstance(person, str))
+        facts["people"] = tuple(person for person in cast("list[object]", people) if isinstance(person, str))
     return facts
 
 
@@ -313,6 +346,3 @@ def read_input(file: Path) -> bytes:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise PermanentError("no_file", f"{file} cannot be read ({error.strerror}); check the path.") from error
-
-
-

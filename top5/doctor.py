@@ -40,7 +40,9 @@ def _python(_settings: Settings) -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
     return Finding(
-        subject="Python", level="ok" if good else "problem", message=version if good else f"{version}; use Python 3.11, 3.12 or 3.13."
+        subject="Python",
+        level="ok" if good else "problem",
+        message=version if good else f"{version}; use Python 3.11, 3.12 or 3.13.",
     )
 
 
@@ -49,7 +51,9 @@ def _home(settings: Settings) -> Finding:
     existing = next(path for path in (home, *home.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if free < LOW_DISK_BYTES:
-        return Finding(subject="Disk", level="problem", message=f"{free / 1e9:.1f} GB free at {home}; make room for at least 2 GB.")
+        return Finding(
+            subject="Disk", level="problem", message=f"{free / 1e9:.1f} GB free at {home}; make room for at least 2 GB."
+        )
     return Finding(subject="Disk", level="ok", message=f"{free / 1e9:.0f} GB free at {home}.")
 
 
@@ -81,7 +85,9 @@ def _embeddings(settings: Settings) -> Finding:
 def _speech(settings: Settings) -> Finding:
     wanted = settings.transcripts
     if wanted.speech == "off":
-        return Finding(subject="Speech model", level="note", message="speech to text is off; only published transcripts are read.")
+        return Finding(
+            subject="Speech model", level="note", message="speech to text is off; only published transcripts are read."
+        )
     try:
         cache: Path = settings.home.resolve() / "models"
         files = find_speech_model(wanted.model, path=wanted.model_path, cache_dir=cache, allow_download=False)
@@ -99,14 +105,20 @@ def _model(subject: str, files: ModelFiles) -> Finding:
         return Finding(subject=subject, level="note", message=f"{where}; not a file whose hash is known here.")
     if verify(files):
         return Finding(subject=subject, level="ok", message=f"{where}; SHA-256 is the official one.")
-    return Finding(subject=subject, level="problem", message=f"{where}; SHA-256 is NOT the official one: delete it and install again.")
+    return Finding(
+        subject=subject, level="problem", message=f"{where}; SHA-256 is NOT the official one: delete it and install again."
+    )
 
 
 def _engine(settings: Settings) -> Finding:
     wanted, openai = settings.insights.engine, settings.openai
     has_key = openai.api_key is not None or openai.base_url is not None
     if wanted == "openai" and not has_key:
-        return Finding(subject="Insight engine", level="problem", message="openai is set but there is no key; set OPENAI_API_KEY or base_url.")
+        return Finding(
+            subject="Insight engine",
+            level="problem",
+            message="openai is set but there is no key; set OPENAI_API_KEY or base_url.",
+        )
     if wanted == "local" or not has_key:
         return Finding(subject="Insight engine", level="ok", message="embedded (no key needed).")
     return Finding(subject="Insight engine", level="ok", message=f"OpenAI API, model {openai.model}.")
@@ -116,5 +128,7 @@ def _delivery(settings: Settings) -> Finding:
     delivery = settings.delivery
     people = f"{len(delivery.recipients)} recipient{'s' if len(delivery.recipients) != 1 else ''}"
     if delivery.smtp_host is None:
-        return Finding(subject="Delivery", level="note", message=f"{people}; no smtp_host, so mails go to {settings.home / 'outbox'}.")
+        return Finding(
+            subject="Delivery", level="note", message=f"{people}; no smtp_host, so mails go to {settings.home / 'outbox'}."
+        )
     return Finding(subject="Delivery", level="ok", message=f"{people} by {delivery.smtp_host}:{delivery.smtp_port}.")

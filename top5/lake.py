@@ -46,7 +46,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             temp.unlink()
-        raise TransientError("disk", f"{path} could not be written ({error.strerror}); free some space or fix its permissions.") from error
+        raise TransientError(
+            "disk", f"{path} could not be written ({error.strerror}); free some space or fix its permissions."
+        ) from error
 
 
 class Lake:
@@ -62,7 +64,8 @@ class Lake:
     def write_table(self, table: str, part: date | str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Replace the rows of one asset and day; returns the bytes written. An empty day is a file with no rows."""
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[table]), sink, compression="zstd")
+        write: Any = pq.write_table  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (its arguments have no types)
+        write(pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[table]), sink, compression="zstd")
         data = sink.getvalue().to_pybytes()
         write_atomically(self.table_path(table, part), data)
         return len(data)
@@ -71,11 +74,14 @@ class Lake:
         """The rows of one asset and day. Raises PermanentError (`not_built`, `broken_table`) with what to do."""
         path = self.table_path(table, part)
         try:
-            return pq.ParquetFile(path).read().to_pylist()
+            file: Any = pq.ParquetFile(path)
+            return file.read().to_pylist()
         except FileNotFoundError as error:
             raise PermanentError("not_built", f"{table} of {part} is not built yet; materialize it first.") from error
         except (pa.ArrowInvalid, OSError) as error:
-            raise PermanentError("broken_table", f"{path} is no readable Parquet file; delete it and materialize {table} of {part} again.") from error
+            raise PermanentError(
+                "broken_table", f"{path} is no readable Parquet file; delete it and materialize {table} of {part} again."
+            ) from error
 
     def blob_path(self, kind: str, key: str) -> Path:
         """Where the bytes of one key lie."""

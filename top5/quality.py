@@ -8,15 +8,12 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from importlib import import_module
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from top5.tables import EXTRACTION_STATES, SCHEMAS, TRANSCRIPT_STATES
-
-if TYPE_CHECKING:
-    from great_expectations.core.batch_definition import BatchDefinition
-    from great_expectations.expectations.expectation import Expectation
 
 
 class Failure(BaseModel):
@@ -50,33 +47,34 @@ def validate(table: str, rows: Sequence[Mapping[str, Any]]) -> Validation:
     """Run the suite of a lake table on its rows. A table without rows is sound: a day may be empty."""
     if not rows:
         return Validation(table=table, rows=0, expectations=0, failures=())
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
     suite = _suite(table)
     # A list is looked at by its length: what is in it has been validated by the models it comes from.
-    flat = [{name: len(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows]
+    flat = [
+        {name: len(cast("list[object]", value)) if isinstance(value, list) else value for name, value in row.items()}
+        for row in rows
+    ]
     frame = pd.DataFrame(flat, columns=SCHEMAS[table].names)
-    result = _batch_definition(table).get_batch({"dataframe": frame}).validate(suite)
-    failures: list[Failure] = []
-    for outcome in result.results:
-        if outcome.success or outcome.expectation_config is None:
-            continue
-        detail = cast("dict[str, Any]", outcome.result)
-        config = outcome.expectation_config
-        columns = config.kwargs.get("column") or config.kwargs.get("column_list") or config.kwargs.get("column_A") or ""
-        failures.append(
-            Failure(
-                expectation=config.type,
-                column=str(columns),
-                rows=int(detail.get("unexpected_count") or 0),
-                examples=tuple(str(value)[:80] for value in (detail.get("partial_unexpected_list") or [])[:3]),
-            )
-        )
-    return Validation(table=table, rows=len(rows), expectations=len(result.results), failures=tuple(failures))
+    outcomes: list[Any] = _batch_definition(table).get_batch({"dataframe": frame}).validate(suite).results
+    failures = tuple(_failure(outcome) for outcome in outcomes if not outcome.success)
+    return Validation(table=table, rows=len(rows), expectations=len(outcomes), failures=failures)
+
+
+def _failure(outcome: Any) -> Failure:
+    config, detail = outcome.expectation_config, outcome.result
+    columns = config.kwargs.get("column") or config.kwargs.get("column_list") or config.kwargs.get("column_A") or ""
+    examples: list[object] = detail.get("partial_unexpected_list") or []
+    return Failure(
+        expectation=config.type,
+        column=str(columns),
+        rows=int(detail.get("unexpected_count") or 0),
+        examples=tuple(str(value)[:80] for value in examples[:3]),
+    )
 
 
 @cache
-def _batch_definition(table: str) -> "BatchDefinition[Any]":
+def _batch_definition(table: str) -> Any:
     return _data_source().add_dataframe_asset(table).add_batch_definition_whole_dataframe(table)
 
 
@@ -86,9 +84,7 @@ def _data_source() -> Any:
     with warnings.catch_warnings():
         # The library's own imports warn of its dependencies' deprecations.
         warnings.simplefilter("ignore")
-        import great_expectations as gx
-
-        context = gx.get_context(mode="ephemeral")
+        context = _gx().get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         return context.data_sources.add_pandas("lake")
 
@@ -96,24 +92,21 @@ def _data_source() -> Any:
 @cache
 def _suite(table: str) -> Any:
     _data_source()
-    import great_expectations as gx
-
-    suite = gx.ExpectationSuite(name=table)
+    suite = _gx().ExpectationSuite(name=table)
     for expectation in _expectations(table):
         suite.add_expectation(expectation)
     return suite
 
 
-def _expectations(table: str) -> list["Expectation"]:
-    from great_expectations import expectations as e
-    from great_expectations.expectations.row_conditions import Column
+def _gx(module: str = "") -> Any:
+    # The library's types are incomplete, so it is taken as untyped, here and nowhere else.
+    return import_module(f"great_expectations{module}")
 
-    ready = Column("state") == "ready"
-    required = [
-        e.ExpectColumnValuesToNotBeNull(column=field.name)
-        for field in SCHEMAS[table]
-        if not field.nullable
-    ]
+
+def _expectations(table: str) -> list[Any]:
+    e = _gx(".expectations")
+    ready = _gx(".expectations.row_conditions").Column("state") == "ready"
+    required = [e.ExpectColumnValuesToNotBeNull(column=field.name) for field in SCHEMAS[table] if not field.nullable]
     match table:
         case "scans":
             own = [

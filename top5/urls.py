@@ -24,7 +24,9 @@ def mask_url(url: str) -> str:
         return "<unreadable URL>"
     userinfo = "***@" if "@" in parts.netloc else ""
     path = "/".join(_mask_segment(segment) for segment in parts.path.split("/"))
-    query = "&".join(f"{name}=***" if "=" in item else "***" for item in parts.query.split("&") if item for name in [item.split("=")[0]])
+    query = "&".join(
+        f"{name}=***" if "=" in item else "***" for item in parts.query.split("&") if item for name in [item.split("=")[0]]
+    )
     return urlunsplit((parts.scheme, f"{userinfo}{host}{port}", path, query, ""))
 
 

@@ -32,7 +32,7 @@ class Sample:
         return run_day(DAY, self.settings, now=NOW)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     home = tmp_path_factory.mktemp("a home with spaces")
     publish(home / "www", 2)

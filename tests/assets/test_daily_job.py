@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, DagsterInstance, DagsterEventType
+from dagster import AssetKey, DagsterEventType, DagsterInstance
 
 from orchestration.definitions import defs
 from tests.assets.conftest import DAY, Sample

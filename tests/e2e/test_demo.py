@@ -138,7 +138,11 @@ def test_all_again_gives_the_same_digests_and_no_second_mail(home: Path):
 @pytest.mark.parametrize("seconds", [9, 22])
 def test_killed_in_the_middle_the_next_run_gives_the_same(home: Path, tmp_path: Path, seconds: int):
     victim = subprocess.Popen(
-        [sys.executable, "-m", "demo", "1", "2"], cwd=ROOT, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "demo", "1", "2"],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     time.sleep(seconds)  # not a wait for something: the moment of the kill is the point
     victim.send_signal(signal.SIGKILL)

@@ -101,7 +101,9 @@ def test_bad_input_is_one_sentence_and_exit_1(top5: Top5, tmp_path: Path, episod
     assert said in one_sentence(done)
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["feeds", "parse"], ["show", "--nonsense"], ["insights", "extract", "x", "--engine", "psychic"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["feeds", "parse"], ["show", "--nonsense"], ["insights", "extract", "x", "--engine", "psychic"]]
+)
 def test_wrong_usage_is_exit_2(top5: Top5, tmp_path: Path, arguments: list[str]):
     done = top5(*arguments)
     assert done.returncode == 2
@@ -134,6 +136,10 @@ def test_doctor_says_which_models_are_there_and_whether_they_are_the_official_on
 
 
 def test_the_installed_program_is_the_entry_point():
-    done = subprocess.run([str(Path(sys.executable).with_name("top5")), "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("top5")), "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("run", "scan", "show", "feeds", "transcripts", "transcribe", "insights", "doctor"))
+    assert all(
+        command in done.stdout for command in ("run", "scan", "show", "feeds", "transcripts", "transcribe", "insights", "doctor")
+    )

@@ -21,7 +21,8 @@ def test_both_schedules_are_on_by_default():
 
 def test_the_morning_digest_builds_the_day_that_is_over():
     schedule = defs.resolve_schedule_def("morning_digest")
-    context = build_schedule_context(scheduled_execution_time=datetime(2026, 9, 17, 6, tzinfo=ZoneInfo("UTC")))
+    morning = datetime(2026, 9, 17, 6, tzinfo=ZoneInfo("UTC"))
+    context = build_schedule_context(repository_def=defs.get_repository_def(), scheduled_execution_time=morning)
     (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-09-16"
 

@@ -4,7 +4,7 @@ Belongs here: transactions. Each public method is one transaction; a process kil
 Does not belong here: any decision that needs no row (identity of an episode, what a failure means, whether to retry).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -107,7 +107,9 @@ class Catalog:
             self._engine = _connect(url)
             upgrade(self._engine)
         except OperationalError as error:
-            raise TransientError("catalog", f"The catalog cannot be opened ({error.orig}); check the disk, the path and its permissions.") from error
+            raise TransientError(
+                "catalog", f"The catalog cannot be opened ({error.orig}); check the disk, the path and its permissions."
+            ) from error
 
     @classmethod
     def at_home(cls, home: Path, url: str | None = None) -> "Catalog":
@@ -116,7 +118,9 @@ class Catalog:
             try:
                 home.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise PermanentError("home", f"{home} cannot be created ({error.strerror}); set TOP5_HOME to a writable folder.") from error
+                raise PermanentError(
+                    "home", f"{home} cannot be created ({error.strerror}); set TOP5_HOME to a writable folder."
+                ) from error
             url = f"sqlite:///{home / 'catalog.db'}"
         return cls(url)
 
@@ -125,22 +129,28 @@ class Catalog:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self) -> Generator[Session, None, None]:
         try:
             with Session(self._engine) as session, session.begin():
                 yield session
         except OperationalError as error:
-            raise TransientError("catalog", f"The catalog could not be written ({error.orig}); another process may hold it, try again.") from error
+            raise TransientError(
+                "catalog", f"The catalog could not be written ({error.orig}); another process may hold it, try again."
+            ) from error
 
     # Subscriptions
 
-    def add_feed(self, url: str, now: datetime, *, title: str = "", network: str | None = None, weight: float = 1.0) -> tuple[str, bool]:
+    def add_feed(
+        self, url: str, now: datetime, *, title: str = "", network: str | None = None, weight: float = 1.0
+    ) -> tuple[str, bool]:
         """Subscribe to a feed; returns its id and whether that changed anything. A removed or retired feed becomes active again."""
         with self._transaction() as session:
             feed = session.scalar(select(Feed).where(Feed.url == url))
             if feed is None:
                 feed_id = content_key("feed", url)[:16]
-                session.add(Feed(feed_id=feed_id, url=url, title=title, network=network, weight=weight, added_at=now, status="active"))
+                session.add(
+                    Feed(feed_id=feed_id, url=url, title=title, network=network, weight=weight, added_at=now, status="active")
+                )
                 return feed_id, True
             changed = feed.status != "active"
             feed.status, feed.failures = "active", 0
@@ -206,16 +216,22 @@ class Catalog:
         """
         with self._transaction() as session:
             assigned = set(session.scalars(select(EpisodeDay.episode_id).where(EpisodeDay.day == day)))
-            last_days = session.execute(select(EpisodeDay.episode_id, func.max(EpisodeDay.day)).group_by(EpisodeDay.episode_id))
-            last_day = {episode_id: last for episode_id, last in last_days}
+            last_days = session.execute(
+                select(EpisodeDay.episode_id, func.max(EpisodeDay.day).label("last")).group_by(EpisodeDay.episode_id)
+            )
+            last_day = dict[str, date]((row.episode_id, row.last) for row in last_days)
             built = set(session.scalars(select(DigestRevision.day).where(DigestRevision.day < day)))
             waiting = set(
-                session.scalars(select(EpisodeDay.episode_id).where(EpisodeDay.day < day, EpisodeDay.state.in_(_CARRIED_STATES))).all()
+                session.scalars(
+                    select(EpisodeDay.episode_id).where(EpisodeDay.day < day, EpisodeDay.state.in_(_CARRIED_STATES))
+                ).all()
             )
             recent = session.scalars(
                 select(Episode)
                 .join(Feed, Feed.feed_id == Episode.feed_id)
-                .where(Episode.available_on <= day, Episode.available_on >= day - timedelta(days=late_days), Feed.status != "removed")
+                .where(
+                    Episode.available_on <= day, Episode.available_on >= day - timedelta(days=late_days), Feed.status != "removed"
+                )
                 .order_by(Episode.episode_id)
             )
             for episode in recent:
@@ -224,7 +240,12 @@ class Catalog:
                 last = last_day.get(episode.episode_id)
                 on_time = last is None and episode.available_on == day
                 missed = last is None and episode.available_on in built
-                carried = last is not None and last < day and episode.episode_id in waiting and _is_waiting(session, episode.episode_id, last)
+                carried = (
+                    last is not None
+                    and last < day
+                    and episode.episode_id in waiting
+                    and _is_waiting(session, episode.episode_id, last)
+                )
                 if on_time or missed or carried:
                     session.add(EpisodeDay(day=day, episode_id=episode.episode_id, late=not on_time, facts=episode.facts))
         return self.day_episodes(day)
@@ -273,14 +294,18 @@ class Catalog:
         """(revision, inputs hash) of a day, oldest first."""
         with self._transaction() as session:
             rows = session.execute(
-                select(DigestRevision.revision, DigestRevision.inputs_hash).where(DigestRevision.day == day).order_by(DigestRevision.revision)
+                select(DigestRevision.revision, DigestRevision.inputs_hash)
+                .where(DigestRevision.day == day)
+                .order_by(DigestRevision.revision)
             )
             return [(revision, inputs_hash) for revision, inputs_hash in rows]
 
     def add_digest_revision(self, day: date, revision: int, inputs_hash: str, now: datetime, changes: Sequence[str]) -> None:
         """Record a new revision of a day's digest."""
         with self._transaction() as session:
-            session.merge(DigestRevision(day=day, revision=revision, inputs_hash=inputs_hash, created_at=now, changes=list(changes)))
+            session.merge(
+                DigestRevision(day=day, revision=revision, inputs_hash=inputs_hash, created_at=now, changes=list(changes))
+            )
 
     def plan_delivery(self, day: date, revision: int, recipient: str, channel: str, message_id: str, now: datetime) -> str:
         """Insert a `planned` row unless there is one; returns the state of the row that is there now."""
@@ -288,7 +313,13 @@ class Catalog:
             row = session.get(Delivery, (day, recipient, channel))
             if row is None:
                 row = Delivery(
-                    day=day, recipient=recipient, channel=channel, revision=revision, message_id=message_id, state="planned", changed_at=now
+                    day=day,
+                    recipient=recipient,
+                    channel=channel,
+                    revision=revision,
+                    message_id=message_id,
+                    state="planned",
+                    changed_at=now,
                 )
                 session.add(row)
             return row.state
@@ -341,7 +372,9 @@ def _slim(episode: ParsedEpisode, horizon: datetime) -> ParsedEpisode:
     return episode.model_copy(update={"description": ""})
 
 
-def _upsert(session: Session, feed: Feed, episode: ParsedEpisode, now: datetime, today: date, *, first_scan: bool, tz: ZoneInfo) -> str:
+def _upsert(
+    session: Session, feed: Feed, episode: ParsedEpisode, now: datetime, today: date, *, first_scan: bool, tz: ZoneInfo
+) -> str:
     facts = episode.model_dump(mode="json")
     name = session.get(EpisodeName, (feed.feed_id, episode.guid))
     if name is not None:
@@ -363,7 +396,14 @@ def _upsert(session: Session, feed: Feed, episode: ParsedEpisode, now: datetime,
     available_on = published.astimezone(tz).date() if published and published <= now else today
     episode_id = content_key("episode", feed.feed_id, episode.guid)[:16]
     session.add(
-        Episode(episode_id=episode_id, feed_id=feed.feed_id, audio_key=audio_key, first_seen=now, available_on=available_on, facts=facts)
+        Episode(
+            episode_id=episode_id,
+            feed_id=feed.feed_id,
+            audio_key=audio_key,
+            first_seen=now,
+            available_on=available_on,
+            facts=facts,
+        )
     )
     session.flush()
     session.add(EpisodeName(feed_id=feed.feed_id, guid=episode.guid, episode_id=episode_id))
@@ -377,4 +417,3 @@ def _looked_at(session: Session, episode_id: str) -> bool:
 def _is_waiting(session: Session, episode_id: str, day: date) -> bool:
     entry = session.get_one(EpisodeDay, (day, episode_id))
     return entry.state in _CARRIED_STATES
-

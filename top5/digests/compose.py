@@ -192,7 +192,7 @@ def compose(
     left_out = _left_out([_validated(_LedgerLine, item, "bad_ledger") for item in ledger])
     engines = sorted({insight.engine for insight in insights}) or [visible_text(engine or "none")]
     digest = Digest(
-        day=day,
+        date=day,
         revision=revision,
         title=visible_text(title),
         size=size,

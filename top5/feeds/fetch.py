@@ -383,7 +383,9 @@ class GuardedResolver(AbstractResolver):
                 self._guard.remember(result["host"], port)
             return found
         public = [
-            result for result in found if is_public_address(result["host"]) or self._guard.allows_name(result["host"], result["port"])
+            result
+            for result in found
+            if is_public_address(result["host"]) or self._guard.allows_name(result["host"], result["port"])
         ]
         if found and not public:
             raise _PrivateAddressError(f"{host} has no public address")

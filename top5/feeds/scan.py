@@ -44,7 +44,12 @@ def decide(feed: FeedState, outcome: FetchResult | Top5Error, now: datetime) -> 
     """What one poll means for a feed. Pure; never raises: an unreadable body is an outcome like any other."""
     if isinstance(outcome, Top5Error):
         return ScanUpdate(
-            feed_id=feed.feed_id, now=now, ok=False, reason=outcome.reason, message=outcome.message, retired=outcome.reason == "gone"
+            feed_id=feed.feed_id,
+            now=now,
+            ok=False,
+            reason=outcome.reason,
+            message=outcome.message,
+            retired=outcome.reason == "gone",
         )
     moved = outcome.permanent_redirect
     update = ScanUpdate(

@@ -3,7 +3,6 @@
 Belongs here: reuse of kept extractions and what each outcome means for the episode. How insights are chosen is in the engines.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -107,7 +106,6 @@ def _insight_rows(
 
 def _considered(episode: DayEpisode, extraction: Extraction, *, reused: bool) -> dict[str, Any]:
     usage = extraction.usage
-    reasons = Counter(rejection.reason for rejection in extraction.rejections)
     return _row(
         episode,
         extraction.engine,
@@ -117,8 +115,8 @@ def _considered(episode: DayEpisode, extraction: Extraction, *, reused: bool) ->
         model=extraction.model,
         prompt_version=extraction.prompt_version,
         candidates=len(extraction.insights),
-        rejections=len(extraction.rejections),
-        rejection_reasons=[{"reason": reason, "count": count} for reason, count in sorted(reasons.items())],
+        rejections=sum(rejected.count for rejected in extraction.rejection_counts),
+        rejection_reasons=[rejected.model_dump() for rejected in extraction.rejection_counts],
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cost_usd=0.0 if reused else usage.cost,

@@ -16,16 +16,16 @@ from top5.insights.clean import clean_passage
 from top5.insights.embed import TextEmbedder, Vectors
 from top5.insights.ground import Aligner, prove
 from top5.insights.headline import headline
-from top5.insights.model import EpisodeText, Extraction, Insight, Quote, Rejection
+from top5.insights.model import EpisodeText, Extraction, Insight, Quote, Rejection, RejectionCount
 from top5.insights.names import NameResolver, glossary_hash
 from top5.insights.reference import dangling
 from top5.insights.sentences import Sentence, split_sentences
 from top5.insights.style import check_wording, in_relaxed_range, in_strict_range, slug
-from top5.insights.words import FIRST_PERSON, lower_words
+from top5.insights.words import FIRST_PERSON, SECOND_PERSON, lower_words
 from top5.transcripts.model import Segment
 from top5.transcripts.sponsors import mark
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 _MOST_SENTENCES = 4
 _SHORTLIST = 48
 _EPISODE_SAMPLES = 16
@@ -35,7 +35,7 @@ _NEAR_DUPLICATE = 0.82
 _MMR = 0.75
 _LOWEST_SALIENCE = 0.50
 _SHORTEST_OPENING = 5
-_SHORTEST_ENDING = 7
+_SHORTEST_ENDING = 11
 _READ_REACH = 3
 _STRICT_BONUS = 0.20
 
@@ -73,8 +73,8 @@ class _Rejected:
 
     def rows(self) -> tuple[Rejection, ...]:
         rows: list[Rejection] = []
-        for reason, count in self.counts.most_common():
-            rows += [row.model_copy(update={"detail": f"{row.detail} ({count} in all)"}) for row in self._kept[reason]]
+        for reason, _ in self.counts.most_common():
+            rows += self._kept[reason]
         return tuple(rows[:_KEPT_REJECTIONS])
 
 
@@ -110,22 +110,21 @@ class LocalEngine:
                 rejected.add(problems[0], insight.body)
             else:
                 insights.append(insight)
-        warnings = tuple(f"{count} passages rejected: {reason}" for reason, count in rejected.counts.most_common())
         return Extraction(
             engine="local",
             model=self._embedder.name,
             prompt_version=RULES_VERSION,
             insights=tuple(insights),
             rejections=rejected.rows(),
-            warnings=warnings,
+            rejection_counts=tuple(RejectionCount(reason=reason, count=count) for reason, count in rejected.counts.most_common()),
         )
 
     def _windows(
         self, sentences: Sequence[Sentence], segments: Sequence[Segment], names: NameResolver, rejected: _Rejected
     ) -> list[_Window]:
         """All windows that pass the gates. A sentence that may stand in no window is found once, not once per window."""
-        promo = _promotional(segments)
-        barred = _beside_promotion(sentences, [self._bar(sentence, promo) for sentence in sentences])
+        marked = {index: found.kind for index, found in enumerate(mark(segments)) if found is not None}
+        barred = _beside_promotion(sentences, [self._bar(sentence, marked) for sentence in sentences])
         found: list[_Window] = []
         for first in range(len(sentences)):
             if barred[first] is not None:
@@ -146,9 +145,10 @@ class LocalEngine:
                     found.append(window)
         return found
 
-    def _bar(self, sentence: Sentence, promo: frozenset[int]) -> str | None:
-        if any(index in promo for index in range(sentence.first_segment, sentence.last_segment + 1)):
-            return "sponsor: marked as advertisement"
+    def _bar(self, sentence: Sentence, marked: Mapping[int, str]) -> str | None:
+        for index in range(sentence.first_segment, sentence.last_segment + 1):
+            if index in marked:
+                return f"{marked[index]}: marked in the transcript"
         if not sentence.complete:
             return "breaks_off: no closing punctuation"
         problems = check_wording([clean_passage([sentence.text])[0].text])
@@ -263,10 +263,15 @@ def _beside_promotion(sentences: Sequence[Sentence], barred: Sequence[str | None
 
 
 def _weak_end(sentence: str) -> bool:
-    """Whether a last sentence only trails behind: a few words without a figure, or the speaker turning to themselves."""
+    """Whether a last sentence only trails behind: a few words without figure or reason, or the speaker turning to somebody."""
     tokens = lower_words(sentence)
-    figure = any(token[0].isdigit() for token in tokens)
-    return (len(tokens) < _SHORTEST_ENDING and not figure) or any(token in FIRST_PERSON for token in tokens[:4])
+    if any(token in FIRST_PERSON for token in tokens[:4]):
+        return True
+    if any(token[0].isdigit() for token in tokens):
+        return False
+    return any(token in SECOND_PERSON for token in tokens) or (
+        len(tokens) < _SHORTEST_ENDING and not shape.gives_reason(sentence)
+    )
 
 
 def _quotes(covered: Sequence[Sentence]) -> tuple[Quote, ...]:
@@ -295,11 +300,6 @@ def _centrality(bodies: Vectors, samples: Vectors, about: Vectors) -> list[float
     if high - low < 1e-6:
         return [0.5] * len(bodies)
     return [round(float(value), 4) for value in (score - low) / (high - low)]
-
-
-def _promotional(segments: Sequence[Segment]) -> frozenset[int]:
-    """Segments that are an advertisement, a greeting or an outro, as the transcripts' own marker says."""
-    return frozenset(index for index, found in enumerate(mark(segments)) if found is not None)
 
 
 __all__ = ["RULES_VERSION", "LocalEngine"]

@@ -20,7 +20,7 @@ from top5.errors import PermanentError, Top5Error, TransientError
 from top5.insights.budget import Budget
 from top5.insights.chunk import Chunk, estimate_tokens, split_chunks
 from top5.insights.ground import Aligned, Aligner, check_all
-from top5.insights.model import ClaimType, EpisodeText, Extraction, Insight, Rejection, Usage
+from top5.insights.model import ClaimType, EpisodeText, Extraction, Insight, Rejection, Usage, count_rejections
 from top5.insights.names import NameResolver, glossary_hash
 from top5.insights.sentences import Sentence, split_sentences
 from top5.insights.style import check_style, check_wording, slug
@@ -217,6 +217,7 @@ class OpenAIEngine:
             prompt_version=self.prompt_version,
             insights=tuple(one.insight for one in best[: self._per_episode]),
             rejections=tuple(rejections),
+            rejection_counts=count_rejections(rejections),
             usage=usage,
         )
 

@@ -228,10 +228,10 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
         return token.text[-1] != "," or not _continues_list(tokens, last)
     if token.bare in _PARTICLES and following in PREPOSITIONS:
         return False
+    after_next = tokens[last + 2].bare if last + 2 < len(tokens) else ""
     participle = token.bare.endswith(("ed", "ing")) and last - verb > 1 and tokens[last - 1].bare not in STOPWORDS
     if following in PREPOSITIONS:
-        return last > verb and not participle and not tokens[last + 1].closes and tokens[last + 2].bare not in PERSONAL
-    after_next = tokens[last + 2].bare if last + 2 < len(tokens) else ""
+        return last > verb and not participle and not tokens[last + 1].closes and after_next not in PERSONAL
     if following.endswith("ed") and after_next in PREPOSITIONS and last - verb > 1:
         return True
     return following in (

@@ -1,5 +1,7 @@
 """An insight as data that crosses borders, and what an engine is given and gives back. Times are seconds."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -65,6 +67,19 @@ class Rejection(_Frozen):
     text: str
 
 
+class RejectionCount(_Frozen):
+    """How many candidates one gate stopped; counts all, while `Extraction.rejections` keeps examples."""
+
+    reason: str
+    count: int
+
+
+def count_rejections(rejections: Iterable[Rejection]) -> tuple[RejectionCount, ...]:
+    """How many of each reason, most first."""
+    counts = Counter(rejection.reason for rejection in rejections)
+    return tuple(RejectionCount(reason=reason, count=count) for reason, count in counts.most_common())
+
+
 class Usage(_Frozen):
     """What an extraction cost. Tokens are 0 for the embedded engine; `cost` is US dollars."""
 
@@ -75,13 +90,14 @@ class Usage(_Frozen):
 
 
 class Extraction(_Frozen):
-    """All that an engine gives for one episode; `insights` best first."""
+    """All that an engine gives for one episode; `insights` best first. `warnings` are for the reader of the digest."""
 
     engine: str
     model: str
     prompt_version: str
     insights: tuple[Insight, ...]
     rejections: tuple[Rejection, ...] = ()
+    rejection_counts: tuple[RejectionCount, ...] = ()
     usage: Usage = Usage()
     warnings: tuple[str, ...] = ()
 
@@ -90,7 +106,9 @@ class InsightEngine(Protocol):
     """What both engines are. `fingerprint` names engine, model and prompt version: with the hash of the input it is the cache key."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Engine, model, rules or prompts in one string."""
+        ...
 
     def extract(self, episode: EpisodeText) -> Extraction:
         """Candidates of one episode. Raises PermanentError or TransientError; never returns an unproven insight."""

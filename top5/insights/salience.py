@@ -120,7 +120,7 @@ WEIGHTS: Mapping[str, Weight] = {
     "vague": Weight(-0.20, ""),
     "first_person": Weight(-0.16, ""),
     "first_person_opening": Weight(-0.10, ""),
-    "second_person": Weight(-0.14, ""),
+    "second_person": Weight(-0.30, ""),
     "filler": Weight(-0.10, ""),
     "interrupted": Weight(-0.14, ""),
     "fragmented": Weight(-0.12, ""),
@@ -229,6 +229,11 @@ def claim_type(body: str) -> ClaimType:
     if numbers(body):
         return "number"
     return "how-to" if _HOW_TO.search(body) else "mechanism"
+
+
+def gives_reason(sentence: str) -> bool:
+    """Whether a sentence gives a cause, a consequence or a contrast by one of the markers."""
+    return any(pattern.search(sentence) for pattern in (_CAUSE, _CONSEQUENCE, _CONTRAST))
 
 
 _PRONOUNS = word_set("it they them he she him her this that these those it's they're he's she's that's")

@@ -63,8 +63,8 @@ _IMPERATIVE = re.compile(
     r"|remember to\b|go (?:and|to|check|read|ask|look)\b"
     r"|imagine\b|picture\b|think (?:of|about)\b|let me\b|let us\b|let's\b|take (?:a look|my|the|care)\b"
     r"|look at\b|buy\b|try\b|suppose\b|say you\b|note that\b|read\b|forward\b)"
-    r"|\b(?:ignore|disregard|forget) (?:all |any |the |your )*(?:previous|above|prior|earlier"
-    r"|instructions)\b|\byou (?:must|should|need to|have to) (?:click|reply|forward|send|buy|subscribe"
+    r"|\b(?:ignore|disregard|forget) (?:(?:all|any|the|your|of|these|those|previous|above|prior|earlier) )*"
+    r"(?:instructions?|rules|prompts?)\b|\byou (?:must|should|need to|have to) (?:click|reply|forward|send|buy|subscribe"
     r"|visit)\b",
     re.I,
 )

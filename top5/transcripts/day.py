@@ -64,7 +64,9 @@ def load_transcript(lake: Lake, transcript_key: str) -> Transcript:
     """The words of a `ready` row. Raises PermanentError (`transcript_lost`) where the lake lacks them."""
     data = lake.get(BLOBS, transcript_key)
     if data is None:
-        raise PermanentError("transcript_lost", "The lake lacks a transcript that its table names; materialize transcripts of the day again.")
+        raise PermanentError(
+            "transcript_lost", "The lake lacks a transcript that its table names; materialize transcripts of the day again."
+        )
     return Transcript.model_validate_json(data)
 
 
@@ -93,7 +95,8 @@ async def _words(
         raise publisher_error
     if settings.speech == "off" or episode.facts.enclosure is None:
         raise publisher_error or PermanentError(
-            "no_transcript", f"{episode.facts.title!r} has no published transcript, and speech to text is off or has no audio to read."
+            "no_transcript",
+            f"{episode.facts.title!r} has no published transcript, and speech to text is off or has no audio to read.",
         )
     async with decoding:
         engine = await asyncio.to_thread(transcriber)

@@ -30,7 +30,9 @@ def episode(guid: str, *, published: datetime | None = NOW, **values: object) ->
     return ParsedEpisode.model_validate({"guid": guid, "title": f"Title of {guid}", "published": published, **values})
 
 
-def scan(catalog: Catalog, feed_id: str, *episodes: ParsedEpisode, now: datetime = NOW, etag: str | None = None) -> tuple[int, int]:
+def scan(
+    catalog: Catalog, feed_id: str, *episodes: ParsedEpisode, now: datetime = NOW, etag: str | None = None
+) -> tuple[int, int]:
     parsed = ParsedFeed(podcast=Podcast(title="A show"), episodes=episodes)
     update = ScanUpdate(feed_id=feed_id, now=now, ok=True, reason="ok", etag=etag, parsed=parsed)
     return catalog.apply_scan(update, tz=UTC_ZONE, look_back_days=30)
@@ -94,7 +96,9 @@ def test_the_first_scan_spreads_episodes_over_their_days_and_later_ones_arrive_w
 
 def test_the_day_is_the_local_one(catalog: Catalog):
     feed, _ = catalog.add_feed("https://a.example/feed", NOW)
-    parsed = ParsedFeed(podcast=Podcast(title="A show"), episodes=(episode("late evening", published=datetime(2026, 9, 16, 23, tzinfo=UTC)),))
+    parsed = ParsedFeed(
+        podcast=Podcast(title="A show"), episodes=(episode("late evening", published=datetime(2026, 9, 16, 23, tzinfo=UTC)),)
+    )
     update = ScanUpdate(feed_id=feed, now=NOW + timedelta(hours=6), ok=True, reason="ok", parsed=parsed)
     catalog.apply_scan(update, tz=ZoneInfo("Asia/Tokyo"), look_back_days=30)
     assert guids(catalog, DAY) == {}
@@ -173,7 +177,10 @@ def test_failures_are_counted_and_a_410_retires(catalog: Catalog):
 def test_a_confirmed_move_is_stored_unless_the_target_is_followed_already(catalog: Catalog):
     feed, _ = catalog.add_feed("https://a.example/old", NOW)
     catalog.add_feed("https://a.example/taken", NOW)
-    for target, expected in (("https://a.example/taken", "https://a.example/old"), ("https://a.example/new", "https://a.example/new")):
+    for target, expected in (
+        ("https://a.example/taken", "https://a.example/old"),
+        ("https://a.example/new", "https://a.example/new"),
+    ):
         update = ScanUpdate(feed_id=feed, now=NOW, ok=True, reason="not_modified", redirect_seen=target, moved_to=target)
         catalog.apply_scan(update, tz=UTC_ZONE, look_back_days=30)
         assert next(state.url for state in catalog.feeds() if state.feed_id == feed) == expected

@@ -36,7 +36,8 @@ def prepare_home(home: Path) -> Path:
     folder = (home / "dagster").resolve()
     config = folder / "dagster.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    if not config.exists() or config.read_text("utf-8") != CONFIG:
+    # A file of the operator's own (Postgres, other executors) is left alone.
+    if not config.exists() or config.read_text("utf-8").startswith(CONFIG.splitlines()[0]):
         write_atomically(config, CONFIG.encode())
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")

@@ -43,6 +43,13 @@ def test_the_instance_lets_one_writer_into_the_warehouse_and_sends_no_telemetry(
         assert instance.run_retries_max_retries == 0
 
 
+def test_an_operators_own_instance_settings_are_left_alone(tmp_path: Path):
+    folder = prepare_home(tmp_path)
+    (folder / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    prepare_home(tmp_path)
+    assert (folder / "dagster.yaml").read_text() == "telemetry:\n  enabled: false\n"
+
+
 def test_a_day_before_the_start_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TOP5_HOME", str(tmp_path))
     with pytest.raises(PermanentError, match="cannot be built"):

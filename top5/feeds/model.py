@@ -1,6 +1,7 @@
 """What a feed says, as data that crosses borders. Frozen; times are timezone-aware UTC, durations are seconds."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,8 +34,54 @@ class Person(_Frozen):
     role: str | None = None
 
 
+class Soundbite(_Frozen):
+    """One `podcast:soundbite`: a stretch the publisher is proud of; `start` and `duration` in seconds."""
+
+    start: float
+    duration: float
+    title: str = ""
+
+
+class TxtRecord(_Frozen):
+    """One `podcast:txt`: free text for machines; `purpose` says for which."""
+
+    text: str
+    purpose: str | None = None
+
+
+class UpdateFrequency(_Frozen):
+    """`podcast:updateFrequency`: what the publisher promises; `rrule` is an RFC 5545 recurrence rule."""
+
+    text: str = ""
+    rrule: str | None = None
+    complete: bool = False
+
+
+class LiveItem(_Frozen):
+    """One `podcast:liveItem`: a stream, not an episode; `status` is `pending`, `live` or `ended`."""
+
+    title: str
+    status: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    guid: str | None = None
+    link: str | None = None
+    url: str | None = None
+
+
+class PollHints(_Frozen):
+    """What a feed asks of those who poll it. `ttl` is in seconds; hours are 0-23 GMT, days 0-6 from Monday."""
+
+    ttl: float | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+
+
+DateFlag = Literal["missing", "unreadable", "impossible", "future"]
+
+
 class Podcast(_Frozen):
-    """Feed-level facts."""
+    """Feed-level facts. `locked` (may others import the feed?) is None where the feed does not say."""
 
     title: str
     link: str | None = None
@@ -44,12 +91,17 @@ class Podcast(_Frozen):
     guid: str | None = None
     image: str | None = None
     people: tuple[Person, ...] = ()
+    medium: str | None = None
+    locked: bool | None = None
+    update_frequency: UpdateFrequency | None = None
+    txt: tuple[TxtRecord, ...] = ()
 
 
 class ParsedEpisode(_Frozen):
     """One item of a feed. `guid` is always filled (see `top5.feeds.identity.episode_guid`).
 
-    `published` is None where the feed gives no usable date; `published_raw` keeps what it said.
+    `published` is None where the feed gives no readable date; `published_raw` keeps what it said. The catalog replaces a date
+    that is None, impossible or in the future by the moment of first sight and says why in `date_flag`.
     `description` is the show notes as HTML, as untrusted as everything here.
     """
 
@@ -64,6 +116,9 @@ class ParsedEpisode(_Frozen):
     transcripts: tuple[TranscriptLink, ...] = ()
     people: tuple[Person, ...] = ()
     chapters_url: str | None = None
+    soundbites: tuple[Soundbite, ...] = ()
+    txt: tuple[TxtRecord, ...] = ()
+    date_flag: DateFlag | None = None
 
 
 class ParsedFeed(_Frozen):
@@ -72,3 +127,29 @@ class ParsedFeed(_Frozen):
     podcast: Podcast
     episodes: tuple[ParsedEpisode, ...] = ()
     warnings: tuple[str, ...] = ()
+    live_items: tuple[LiveItem, ...] = ()
+    hints: PollHints = PollHints()
+
+
+class FeedChanges(_Frozen):
+    """What a body says beyond what is known (see `top5.feeds.changes`).
+
+    `podcast` is None where nothing changed at feed level. `episodes` are the new and changed ones in feed order, `fingerprints`
+    their items' hashes in the same order; `present` are the names of all items, `dates` those of the newest twenty or so.
+    `partial`: the body holds new items only (RFC 3229), so what is absent says nothing. `whole` tells that the feed was too
+    malformed to be cut down.
+    """
+
+    podcast: Podcast | None
+    channel_fingerprint: str
+    episodes: tuple[ParsedEpisode, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    present: frozenset[str] = frozenset()
+    items: int = 0
+    dates: tuple[datetime, ...] = ()
+    hints: PollHints = PollHints()
+    update_frequency: UpdateFrequency | None = None
+    live_items: tuple[LiveItem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    partial: bool = False
+    whole: bool = False

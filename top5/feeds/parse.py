@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Protocol, cast
 from urllib.parse import urljoin, urlsplit
@@ -22,8 +22,29 @@ from urllib.parse import urljoin, urlsplit
 from top5.errors import PermanentError
 from top5.feeds.dates import parse_date
 from top5.feeds.identity import episode_guid, peel_enclosure
-from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Person, Podcast, TranscriptLink
-from top5.feeds.xmltree import XmlElement, detach, has_more_attributes, name_of, parse_tree, serialise, text_of
+from top5.feeds.model import (
+    Enclosure,
+    LiveItem,
+    ParsedEpisode,
+    ParsedFeed,
+    Person,
+    Podcast,
+    PollHints,
+    Soundbite,
+    TranscriptLink,
+    TxtRecord,
+    UpdateFrequency,
+)
+from top5.feeds.xmltree import (
+    XmlElement,
+    detach,
+    has_more_attributes,
+    name_of,
+    parse_tree,
+    serialise,
+    split_tag,
+    text_of,
+)
 from top5.urls import mask_url
 
 MAX_EPISODES = 20_000
@@ -33,10 +54,15 @@ MAX_URL = 4_096
 _MAX_SHORT = 200
 _MAX_TRANSCRIPTS = 20
 _MAX_PEOPLE = 50
+_MAX_SOUNDBITES = 50
+_MAX_TXT = 20
 _MAX_DURATION = 7 * 24 * 3600
-_MAX_LENGTH = 10**12
+MAX_LENGTH = 10**12
 _SMALL = 20_000
-_MAX_ATTRIBUTES = 1_000
+MAX_ATTRIBUTES = 1_000
+_NO_HINTS = PollHints()
+_NUMBER = re.compile(r"\d{1,7}(?:\.\d{1,9})?")
+_WEEKDAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 _PODCAST_NAMESPACES = re.compile(
@@ -68,7 +94,7 @@ class _Feedparser(Protocol):
 
 
 @dataclass(frozen=True)
-class _Extras:
+class Extras:
     """What the lxml pass finds in one item, or in the channel."""
 
     guid: str | None = None
@@ -78,38 +104,46 @@ class _Extras:
     transcripts: tuple[TranscriptLink, ...] = ()
     people: tuple[Person, ...] = ()
     chapters_url: str | None = None
+    soundbites: tuple[Soundbite, ...] = ()
+    txt: tuple[TxtRecord, ...] = ()
+    medium: str | None = None
+    locked: bool | None = None
+    update_frequency: UpdateFrequency | None = None
+    hints: PollHints = PollHints()
 
 
 def parse_feed(body: bytes, *, content_type: str | None = None, url: str | None = None) -> ParsedFeed:
     """The feed in `body`; `content_type` is the HTTP header, `url` the final address, against which relative URLs are resolved.
 
     Malformed but readable feeds give their items and a warning. Episodes keep the feed's order; of two items with one GUID and
-    one audio file the first stays, while items that share a GUID but not the audio are told apart (see `_unique`). A
+    one audio file the first stays, while items that share a GUID but not the audio are told apart (see `unique_guids`). A
     `podcast:liveItem` is no episode. Raises PermanentError("not_a_feed") for everything else: web pages, JSON, binary, nothing at
     all.
     """
     warnings: list[str] = []
-    feed_bytes, rewritten = _inspected(body.lstrip(b" \t\r\n"), url)
-    parsed = _read_fields(feed_bytes, None if rewritten else _charset_hint(body, content_type), url)
-    entries = _mappings(parsed.get("entries"))
-    if not _string(parsed.get("version")):
+    feed_bytes, live_items = _inspected(body.lstrip(b" \t\r\n"), url)
+    parsed = read_fields(feed_bytes, None if live_items else charset_hint(body, content_type), url)
+    entries = mappings(parsed.get("entries"))
+    if not string(parsed.get("version")):
         raise _not_a_feed(body, url)
     if parsed.get("bozo"):
         warnings.append(
-            f"The feed is malformed ({_one_line(str(parsed.get('bozo_exception')), 150)}); what could be read was kept."
+            f"The feed is malformed ({one_line(str(parsed.get('bozo_exception')), 150)}); what could be read was kept."
         )
     if len(entries) > MAX_EPISODES:
         warnings.append(f"Only the first {MAX_EPISODES} of {len(entries)} items were read.")
 
-    text = _decoded(feed_bytes, _string(parsed.get("encoding")))
+    text = _decoded(feed_bytes, string(parsed.get("encoding")))
     root = parse_tree(text, base_url=url, repair=bool(parsed.get("bozo")))
-    channel_extras, item_extras = _extras(root, url, entries, warnings)
-    channel = _mapping(parsed.get("feed"))
-    episodes = [_episode(entry, extras, url) for entry, extras in zip(entries[:MAX_EPISODES], item_extras, strict=False)]
+    channel_extras, found = _extras(root, url, entries, warnings)
+    channel = mapping(parsed.get("feed"))
+    episodes = [episode_of(entry, extras, url) for entry, extras in zip(entries[:MAX_EPISODES], found, strict=False)]
     return ParsedFeed(
-        podcast=_podcast(channel, channel_extras, url),
-        episodes=tuple(_unique(episodes, warnings)),
+        podcast=podcast_of(channel, channel_extras, url),
+        episodes=tuple(unique_guids(episodes, warnings)),
         warnings=tuple(warnings),
+        live_items=live_items,
+        hints=channel_extras.hints,
     )
 
 
@@ -140,7 +174,8 @@ def _feedparser() -> _Feedparser:
     return cast(_Feedparser, import_module("feedparser"))
 
 
-def _read_fields(body: bytes, charset: str | None, url: str | None) -> Fields:
+def read_fields(body: bytes, charset: str | None, url: str | None) -> Fields:
+    """feedparser's result for these bytes; raises PermanentError("not_a_feed") where it cannot read them."""
     headers = {"content-type": f"application/xml; charset={charset}"} if charset else {}
     try:
         # A stream, because feedparser takes bytes for a file name. No base URL, because it would be glued to GUIDs that are no
@@ -152,27 +187,29 @@ def _read_fields(body: bytes, charset: str | None, url: str | None) -> Fields:
         raise PermanentError("not_a_feed", message) from error
 
 
-def _inspected(body: bytes, url: str | None) -> tuple[bytes, bool]:
-    """What feedparser may be given, and whether it was rewritten as UTF-8.
+def _inspected(body: bytes, url: str | None) -> tuple[bytes, tuple[LiveItem, ...]]:
+    """What feedparser may be given, and the live items taken out; with any, the bytes were rewritten as UTF-8.
 
     Without `podcast:liveItem`, whose title and links would overwrite the channel's; and not at all with an element of thousands of attributes,
     for which Python's SAX takes quadratic time (7 s for 200 kB).
     """
     has_live = b"liveItem" in body
     if not has_live and len(body) < _SMALL:
-        return body, False
+        return body, ()
     root = parse_tree(body, base_url=url)
     if root is None:
-        return body, False
-    if has_more_attributes(root, _MAX_ATTRIBUTES):
+        return body, ()
+    if has_more_attributes(root, MAX_ATTRIBUTES):
         raise PermanentError("not_a_feed", f"{_shown(url)} is made to exhaust its reader; unsubscribe or tell the publisher.")
-    live = [element for element in root.iter() if _podcast_name(element) == "liveItem"] if has_live else []
+    live = [element for element in root.iter("{*}liveItem") if is_podcast(name_of(element)[0])] if has_live else []
+    # An element inside another goes with it.
+    found = tuple(live_item(element, url) for element in live)
     for element in live:
         detach(element)
-    return (serialise(root), True) if live else (body, False)
+    return (serialise(root), found) if live else (body, ())
 
 
-def _charset_hint(body: bytes, content_type: str | None) -> str | None:
+def charset_hint(body: bytes, content_type: str | None) -> str | None:
     """The header's charset where nothing better is known: servers send defaults that contradict what the publisher wrote."""
     match = _CHARSET.search(content_type or "")
     if match is None or _DECLARES_ENCODING.match(body[:400]) or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -216,56 +253,90 @@ def _shown(url: str | None) -> str:
 
 def _extras(
     root: XmlElement | None, url: str | None, entries: list[Fields], warnings: list[str]
-) -> tuple[_Extras, list[_Extras]]:
+) -> tuple[Extras, list[Extras]]:
     if root is None:
-        return _Extras(), [_Extras()] * len(entries)
-    items = [_item_extras(element, url) for element in root.iter("{*}item", "{*}entry")]
+        return Extras(), [Extras()] * len(entries)
+    items = [item_extras(element, url) for element in root.iter("{*}item", "{*}entry")]
     channel = next(root.iter("{*}channel"), root)
     if len(items) == len(entries):
-        return _item_extras(channel, url), items
+        return item_extras(channel, url), items
     warnings.append(
         f"The two readers disagree on the number of items ({len(entries)} and {len(items)}); they were matched by GUID."
     )
     by_guid = {item.guid: item for item in items if item.guid}
-    return _item_extras(channel, url), [by_guid.get(_string(entry.get("id")).strip(), _Extras()) for entry in entries]
+    return item_extras(channel, url), [by_guid.get(string(entry.get("id")).strip(), Extras()) for entry in entries]
 
 
-def _item_extras(element: XmlElement, url: str | None) -> _Extras:
-    guid = title = author = podcast_guid = chapters = None
+def item_extras(element: XmlElement, url: str | None) -> Extras:
+    """What feedparser loses of one item, or of the channel; relative addresses are resolved against `url`."""
+    guid = title = author = podcast_guid = chapters = medium = locked = frequency = ttl = None
     transcripts: list[TranscriptLink] = []
     people: list[Person] = []
+    soundbites: list[Soundbite] = []
+    txt: list[TxtRecord] = []
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
     for child in element.iterchildren():
-        namespace, name = name_of(child)
-        if name in ("guid", "id") and guid is None and not _is_podcast(namespace):
+        kind, name = kind_of(child)
+        if name in ("guid", "id") and guid is None and kind != "podcast":
             guid = text_of(child) or None
-        elif _ITUNES_NAMESPACES.fullmatch(namespace):
+        elif kind == "itunes":
             if name == "author":
-                author = author or _one_line(text_of(child), _MAX_SHORT) or None
+                author = author or one_line(text_of(child), _MAX_SHORT) or None
             elif name == "title":
                 title = title or text_of(child) or None
-        elif not _is_podcast(namespace):
+        elif kind == "":
+            if name == "ttl":
+                minutes = text_of(child)[:10]
+                ttl = float(minutes) * 60 if minutes.isascii() and minutes.isdigit() else ttl
+            elif name == "skipHours":
+                # 24 is the older spelling of midnight.
+                hours = (text_of(hour) for hour in child.iterchildren())
+                skip_hours = tuple(sorted({int(hour) % 24 for hour in hours if hour.isdecimal() and len(hour) < 3 and int(hour) < 25}))
+            elif name == "skipDays":
+                days = (text_of(day)[:3].lower() for day in child.iterchildren())
+                skip_days = tuple(sorted({_WEEKDAYS[day] for day in days if day in _WEEKDAYS}))
+        elif kind != "podcast":
             continue
         elif name == "transcript":
-            address = _web_url(child.get("url"), child.base or url)
+            address = web_url(child.get("url"), child.base or url)
             if address:
                 transcripts.append(
                     TranscriptLink(
                         url=address,
-                        type=_short(child.get("type")),
-                        language=_short(child.get("language")),
-                        rel=(_short(child.get("rel")) or "").lower() or None,
+                        type=short(child.get("type")),
+                        language=short(child.get("language")),
+                        rel=(short(child.get("rel")) or "").lower() or None,
                     )
                 )
         elif name == "person":
-            person = _one_line(text_of(child), _MAX_SHORT)
+            person = one_line(text_of(child), _MAX_SHORT)
             # "If role is missing then host is assumed": the namespace's own rule.
             if person:
-                people.append(Person(name=person, role=(_short(child.get("role")) or "host").lower()))
+                people.append(Person(name=person, role=(short(child.get("role")) or "host").lower()))
         elif name == "chapters":
-            chapters = chapters or _web_url(child.get("url"), child.base or url)
+            chapters = chapters or web_url(child.get("url"), child.base or url)
+        elif name == "soundbite":
+            start, duration = _seconds(child.get("startTime")), _seconds(child.get("duration"))
+            if start is not None and duration:
+                soundbites.append(Soundbite(start=start, duration=duration, title=one_line(text_of(child), _MAX_SHORT)))
+        elif name == "txt":
+            words = one_line(text_of(child), MAX_URL)
+            if words:
+                txt.append(TxtRecord(text=words, purpose=short(child.get("purpose"))))
         elif name == "guid":
-            podcast_guid = podcast_guid or _short(text_of(child))
-    return _Extras(
+            podcast_guid = podcast_guid or short(text_of(child))
+        elif name == "medium":
+            medium = medium or (short(text_of(child)) or "").lower() or None
+        elif name == "locked":
+            said = text_of(child).lower()
+            locked = {"yes": True, "no": False}.get(said, locked)
+        elif name == "updateFrequency":
+            complete = (child.get("complete") or "").lower() == "true"
+            frequency = UpdateFrequency(
+                text=one_line(text_of(child), _MAX_SHORT), rrule=short(child.get("rrule")), complete=complete
+            )
+    return Extras(
         guid=guid,
         title=title,
         author=author,
@@ -273,6 +344,33 @@ def _item_extras(element: XmlElement, url: str | None) -> _Extras:
         transcripts=tuple(dict.fromkeys(transcripts))[:_MAX_TRANSCRIPTS],
         people=_with_author(people, author),
         chapters_url=chapters,
+        soundbites=tuple(soundbites[:_MAX_SOUNDBITES]),
+        txt=tuple(txt[:_MAX_TXT]),
+        medium=medium,
+        locked=locked,
+        update_frequency=frequency,
+        hints=PollHints(ttl=ttl, skip_hours=skip_hours, skip_days=skip_days) if ttl or skip_hours or skip_days else _NO_HINTS,
+    )
+
+
+def live_item(element: XmlElement, url: str | None) -> LiveItem:
+    """A `podcast:liveItem`: kept apart, because it is a stream that ends and no episode."""
+    texts: dict[str, str] = {}
+    stream = None
+    for child in element.iterchildren():
+        kind, name = kind_of(child)
+        if kind == "" and name in ("title", "guid", "link"):
+            texts.setdefault(name, text_of(child))
+        elif name == "enclosure":
+            stream = stream or web_url(child.get("url"), child.base or url)
+    return LiveItem(
+        title=plain(texts.get("title", ""), MAX_TITLE) or "Untitled stream",
+        status=(short(element.get("status")) or "").lower() or None,
+        start=parse_date(element.get("start") or ""),
+        end=parse_date(element.get("end") or ""),
+        guid=short(texts.get("guid")),
+        link=web_url(texts.get("link"), element.base or url),
+        url=stream,
     )
 
 
@@ -282,41 +380,62 @@ def _with_author(people: list[Person], author: str | None) -> tuple[Person, ...]
     return tuple(dict.fromkeys(people))[:_MAX_PEOPLE]
 
 
-def _is_podcast(namespace: str) -> bool:
+def is_podcast(namespace: str) -> bool:
+    """Whether a namespace URI (or undeclared prefix) is Podcasting 2.0's, in any of its spellings."""
     return _PODCAST_NAMESPACES.fullmatch(namespace) is not None
 
 
-def _podcast_name(element: XmlElement) -> str:
-    namespace, name = name_of(element)
-    return name if _is_podcast(namespace) else ""
+def kind_of(element: XmlElement) -> tuple[str, str]:
+    """(`podcast`, `itunes`, the namespace itself or "" for RSS's own, local name)."""
+    tag = element.tag
+    return _kind(tag) if isinstance(tag, str) else ("", "")
+
+
+@lru_cache(maxsize=4096)
+def _kind(tag: str) -> tuple[str, str]:
+    namespace, name = split_tag(tag)
+    if is_podcast(namespace):
+        return "podcast", name
+    return ("itunes" if _ITUNES_NAMESPACES.fullmatch(namespace) else namespace), name
+
+
+def _seconds(raw: str | None) -> float | None:
+    text = (raw or "").strip()[:20]
+    return float(text) if _NUMBER.fullmatch(text) else parse_duration(text)
 
 
 # --- fields ---------------------------------------------------------------------------------------
 
 
-def _podcast(channel: Fields, extras: _Extras, url: str | None) -> Podcast:
-    title = _plain(_string(channel.get("title")), MAX_TITLE) or _plain(extras.title or "", MAX_TITLE)
-    description = _string(channel.get("subtitle")) or _string(channel.get("summary"))
+def podcast_of(channel: Fields, extras: Extras, url: str | None) -> Podcast:
+    """Feed-level facts from feedparser's `feed` and what it loses."""
+    title = plain(string(channel.get("title")), MAX_TITLE) or plain(extras.title or "", MAX_TITLE)
+    description = string(channel.get("subtitle")) or string(channel.get("summary"))
     return Podcast(
         title=title or (urlsplit(url).hostname if url else None) or "Untitled podcast",
-        link=_web_url(channel.get("link"), url),
+        link=web_url(channel.get("link"), url),
         description=_clean(description)[:MAX_DESCRIPTION],
-        language=_short(channel.get("language")),
-        author=_short(extras.author or channel.get("author")),
+        language=short(channel.get("language")),
+        author=short(extras.author or channel.get("author")),
         guid=extras.podcast_guid,
-        image=_web_url(_mapping(channel.get("image")).get("href"), url),
+        image=web_url(mapping(channel.get("image")).get("href"), url),
         people=extras.people,
+        medium=extras.medium,
+        locked=extras.locked,
+        update_frequency=extras.update_frequency,
+        txt=extras.txt,
     )
 
 
-def _episode(entry: Fields, extras: _Extras, url: str | None) -> ParsedEpisode:
-    title = _plain(_string(entry.get("title")), MAX_TITLE) or _plain(extras.title or "", MAX_TITLE)
+def episode_of(entry: Fields, extras: Extras, url: str | None) -> ParsedEpisode:
+    """An episode from one of feedparser's `entries` and what it loses."""
+    title = plain(string(entry.get("title")), MAX_TITLE) or plain(extras.title or "", MAX_TITLE)
     enclosure = _enclosure(entry, url)
-    link = _web_url(entry.get("link"), url)
+    link = web_url(entry.get("link"), url)
     published, published_raw = _published(entry)
     return ParsedEpisode(
         guid=episode_guid(
-            guid=extras.guid or _string(entry.get("id")),
+            guid=extras.guid or string(entry.get("id")),
             enclosure_url=enclosure.url if enclosure else None,
             link=link,
             title=title,
@@ -327,19 +446,21 @@ def _episode(entry: Fields, extras: _Extras, url: str | None) -> ParsedEpisode:
         link=link,
         published=published,
         published_raw=published_raw,
-        duration=parse_duration(_string(entry.get("itunes_duration"))),
+        duration=parse_duration(string(entry.get("itunes_duration"))),
         description=_show_notes(entry),
         enclosure=enclosure,
         transcripts=extras.transcripts,
         people=extras.people,
         chapters_url=extras.chapters_url,
+        soundbites=extras.soundbites,
+        txt=extras.txt,
     )
 
 
 def _published(entry: Fields) -> tuple[datetime | None, str | None]:
     # Asked for by `in` first: feedparser answers for a missing `updated` with `published`, and warns.
-    raws = (_string(entry.get(key)) for key in ("published", "updated", "created") if key in entry)
-    said = [text for raw in raws if (text := _one_line(raw, _MAX_SHORT))]
+    raws = (string(entry.get(key)) for key in ("published", "updated", "created") if key in entry)
+    said = [text for raw in raws if (text := one_line(raw, _MAX_SHORT))]
     for raw in said:
         moment = parse_date(raw)
         if moment is not None:
@@ -349,31 +470,32 @@ def _published(entry: Fields) -> tuple[datetime | None, str | None]:
 
 def _show_notes(entry: Fields) -> str:
     """content:encoded (or Atom's content) over description and summary."""
-    for content in _mappings(entry.get("content")):
-        value = _clean(_string(content.get("value"))).strip()
+    for content in mappings(entry.get("content")):
+        value = _clean(string(content.get("value"))).strip()
         if value:
             return value[:MAX_DESCRIPTION]
-    return _clean(_string(entry.get("summary"))).strip()[:MAX_DESCRIPTION]
+    return _clean(string(entry.get("summary"))).strip()[:MAX_DESCRIPTION]
 
 
 def _enclosure(entry: Fields, url: str | None) -> Enclosure | None:
     """The first audio, or the first at all; Media RSS where there is no enclosure."""
     found: list[Enclosure] = []
     for source, key in (("enclosures", "href"), ("media_content", "url")):
-        for item in _mappings(entry.get(source)):
-            address = _web_url(item.get(key) or item.get("url"), url)
+        for item in mappings(entry.get(source)):
+            address = web_url(item.get(key) or item.get("url"), url)
             if address:
-                length = _string(item.get("length") or item.get("filesize")).strip()
+                length = string(item.get("length") or item.get("filesize")).strip()
                 size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
                 found.append(
-                    Enclosure(url=address, type=_short(item.get("type")), length=size if 0 < size < _MAX_LENGTH else None)
+                    Enclosure(url=address, type=short(item.get("type")), length=size if 0 < size < MAX_LENGTH else None)
                 )
         if found:
             break
-    return next((item for item in found if _is_audio(item)), found[0] if found else None)
+    return next((item for item in found if is_audio(item)), found[0] if found else None)
 
 
-def _is_audio(enclosure: Enclosure) -> bool:
+def is_audio(enclosure: Enclosure) -> bool:
+    """By its type, else by the ending of its path."""
     if enclosure.type and enclosure.type.lower().startswith("audio/"):
         return True
     return not (enclosure.type or "").lower().startswith(("video/", "image/", "text/")) and bool(
@@ -381,7 +503,7 @@ def _is_audio(enclosure: Enclosure) -> bool:
     )
 
 
-def _unique(episodes: list[ParsedEpisode], warnings: list[str]) -> list[ParsedEpisode]:
+def unique_guids(episodes: list[ParsedEpisode], warnings: list[str]) -> list[ParsedEpisode]:
     """GUIDs made unique. Of several episodes under one GUID the oldest keeps it: a new one on top must not rename those below."""
     by_guid: dict[str, list[int]] = {}
     for index, episode in enumerate(episodes):
@@ -435,9 +557,9 @@ def _content_key(episode: ParsedEpisode) -> tuple[str, ...]:
 # --- text -----------------------------------------------------------------------------------------
 
 
-def _web_url(raw: object, base: str | None) -> str | None:
+def web_url(raw: object, base: str | None) -> str | None:
     """An absolute http(s) URL, or None: a feed can name `file:` and `javascript:` too, and a URL cut short is a wrong URL."""
-    text = _CONTROL.sub("", _string(raw)).strip()
+    text = _CONTROL.sub("", string(raw)).strip()
     if not text or len(text) > MAX_URL:
         return None
     try:
@@ -449,30 +571,35 @@ def _web_url(raw: object, base: str | None) -> str | None:
     return _SPACES.sub("%20", absolute) if usable and len(absolute) <= MAX_URL else None
 
 
-def _plain(text: str, limit: int) -> str:
+def plain(text: str, limit: int) -> str:
     """One line without markup: titles come escaped once, twice, or as HTML."""
-    return _one_line(html.unescape(_TAG.sub("", html.unescape(text[: limit * 4]))), limit)
+    return one_line(html.unescape(_TAG.sub("", html.unescape(text[: limit * 4]))), limit)
 
 
-def _one_line(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
+    """Text without control characters, runs of white space as one space, cut at `limit`."""
     return _SPACES.sub(" ", _clean(text[: limit * 4])).strip()[:limit]
 
 
-def _short(value: object) -> str | None:
-    return _one_line(_string(value), _MAX_SHORT) or None
+def short(value: object) -> str | None:
+    """A string of at most 200 characters on one line; None for nothing."""
+    return one_line(string(value), _MAX_SHORT) or None
 
 
 def _clean(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def _string(value: object) -> str:
+def string(value: object) -> str:
+    """The value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""
 
 
-def _mapping(value: object) -> Fields:
+def mapping(value: object) -> Fields:
+    """The value if it is a mapping, else an empty one."""
     return cast(Fields, value) if isinstance(value, Mapping) else {}
 
 
-def _mappings(value: object) -> list[Fields]:
-    return [_mapping(item) for item in cast(Iterable[object], value)] if isinstance(value, list) else []
+def mappings(value: object) -> list[Fields]:
+    """The mappings in a list; nothing for what is no list."""
+    return [mapping(item) for item in cast(Iterable[object], value)] if isinstance(value, list) else []

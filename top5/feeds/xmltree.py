@@ -4,8 +4,10 @@ Belongs here: parsing without network, external or internal entities, and the fe
 What an element means is decided there.
 """
 
+import hashlib
+import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html.entities import html5
 from importlib import import_module
 from typing import Protocol, cast
@@ -24,6 +26,10 @@ class XmlElement(Protocol):
     @property
     def base(self) -> str | None:
         """The URL against which addresses inside are resolved: the nearest `xml:base`, else the document's."""
+        ...
+
+    def __len__(self) -> int:
+        """How many children."""
         ...
 
     def get(self, key: str) -> str | None:
@@ -59,10 +65,18 @@ class XmlElement(Protocol):
         ...
 
 
+class _Reading(Protocol):
+    error_log: Sequence[object]
+    root: XmlElement | None
+
+    def __iter__(self) -> Iterator[tuple[str, XmlElement]]: ...
+
+
 _lxml = import_module("lxml.etree")
 _make_parser = cast(Callable[..., object], _lxml.XMLParser)
 _from_bytes = cast(Callable[..., XmlElement | None], _lxml.fromstring)
 _to_bytes = cast(Callable[..., bytes], _lxml.tostring)
+_iterparse = cast(Callable[..., "_Reading"], _lxml.iterparse)
 _make_root = cast(Callable[[str, dict[str, str]], XmlElement], _lxml.Element)
 _make_child = cast(Callable[[XmlElement, str, dict[str, str]], XmlElement], _lxml.SubElement)
 _SyntaxError = cast(type[Exception], _lxml.XMLSyntaxError)
@@ -101,6 +115,45 @@ def parse_tree(body: bytes | str, *, base_url: str | None = None, repair: bool =
         return None
 
 
+def sift(body: bytes, tags: Sequence[str], keep: Callable[[XmlElement], bool]) -> XmlElement | None:
+    """One pass over a well-formed document: the root without those `tags` elements for which `keep` is false.
+
+    `keep` is called at each one's end, in document order; what it refuses is freed at once, so that a big document never lies in memory
+    as a whole. None where the document is malformed in any way, declares a document type, or is cut short: then nothing that
+    `keep` was shown may be believed. Nothing is fetched and no entity is expanded.
+    """
+    reading = _iterparse(
+        io.BytesIO(body),
+        events=("end",),
+        tag=tuple(tags),
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+        huge_tree=True,
+    )
+    refused: XmlElement | None = None
+    try:
+        for _, element in reading:
+            if refused is not None:
+                # An element may not be removed before the parser has left it.
+                detach(refused)
+            refused = None if keep(element) else element
+    except (_SyntaxError, ValueError):
+        return None
+    if refused is not None:
+        detach(refused)
+    return None if len(reading.error_log) else reading.root
+
+
+def fingerprint(element: XmlElement) -> str:
+    """16 hexadecimal digits that change with anything inside the element."""
+    return hashlib.blake2b(_to_bytes(element, encoding="utf-8", with_tail=False), digest_size=8).hexdigest()
+
+
 def _repaired(match: re.Match[bytes]) -> bytes:
     found = match[0]
     if found.startswith(b"<") or match["xml"]:
@@ -114,8 +167,11 @@ def _repaired(match: re.Match[bytes]) -> bytes:
 def name_of(element: XmlElement) -> tuple[str, str]:
     """(namespace URI, local name); an undeclared prefix stands in place of the URI; ("", "") for what is no element."""
     tag = element.tag
-    if not isinstance(tag, str):
-        return "", ""
+    return split_tag(tag) if isinstance(tag, str) else ("", "")
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """As `name_of`, for a tag as lxml writes it."""
     if tag.startswith("{"):
         namespace, _, local = tag[1:].partition("}")
         return namespace, local
@@ -125,6 +181,8 @@ def name_of(element: XmlElement) -> tuple[str, str]:
 
 def text_of(element: XmlElement) -> str:
     """All text inside the element, stripped."""
+    if not len(element):
+        return (element.text or "").strip()
     return "".join(element.itertext()).strip()
 
 

@@ -53,7 +53,9 @@ def episodes(corpus: Path) -> Iterator[Episode]:
         for line in path.open(encoding="utf-8"):
             data = json.loads(line)
             segments = tuple(
-                Segment(start=s.get("start"), speaker=s.get("speaker"), text=s["text"]) for s in data["segments"] if s["text"].strip()
+                Segment(start=s.get("start"), speaker=s.get("speaker"), text=s["text"])
+                for s in data["segments"]
+                if s["text"].strip()
             )
             yield Episode(show, str(data["id"]), data["title"], segments)
     for script in read_scripts().values():

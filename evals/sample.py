@@ -2,7 +2,8 @@
 
     python -m evals.sample CORPUS > sample.jsonl
 
-Belongs here: choosing, with a fixed seed. The grades come from reading.
+Belongs here: choosing, with a fixed seed. The grades come from reading. What counts as hard follows the model of the day, so that
+a later sample finds what the present model gets wrong; the passages of evals/labels were drawn with its first version.
 """
 
 import json
@@ -12,8 +13,8 @@ from pathlib import Path
 
 from evals.passages import Passage, episodes, windows
 from top5.insights import salience as shape
-from top5.insights.names import NameResolver
 from top5.insights.model import EpisodeText
+from top5.insights.names import NameResolver
 
 SEED = 20261122
 QUOTAS = {"optech": 850, "pythonbytes": 800, "changelog": 550, "demo": 250}

@@ -9,8 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from top5.insights import salience as shape
 from top5.insights.clean import clean_passage
 from top5.insights.embed import TextEmbedder, Vectors
@@ -25,10 +23,9 @@ from top5.insights.words import FIRST_PERSON, SECOND_PERSON, lower_words
 from top5.transcripts.model import Segment
 from top5.transcripts.sponsors import mark
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 _MOST_SENTENCES = 4
 _SHORTLIST = 48
-_EPISODE_SAMPLES = 16
 _KEPT_REJECTIONS = 60
 _NEAR_DUPLICATE = 0.82
 # Share of salience against likeness to what is already chosen (Carbonell and Goldstein 1998, maximal marginal relevance).
@@ -97,7 +94,7 @@ class LocalEngine:
         names = NameResolver(episode, self._glossary)
         rejected = _Rejected()
         windows = self._shortlist(self._windows(sentences, episode.segments, names, rejected))
-        chosen = self._choose(episode, sentences, windows, rejected)
+        chosen = self._choose(windows, rejected)
         aligner = Aligner(sentences)
         insights: list[Insight] = []
         for window in chosen:
@@ -172,7 +169,7 @@ class LocalEngine:
             rejected.add(problems[0], body)
             return None
         fillers = sum(len(part.removed) for part in cleaned)
-        measured = shape.measure(body, parts, len(names.entities(body)), fillers)
+        measured = shape.measure(body, parts, len(names.entities(body)), fillers, sum(map(len, spoken)))
         # "We found" needs somebody who is "we": a speaker's own organisation must be named, or the passage tells nothing alone.
         if any(word in FIRST_PERSON for word in lower_words(parts[0])[:3]) and not names.entities(parts[0]):
             rejected.add("first_person_start: nobody named who speaks", body)
@@ -189,31 +186,21 @@ class LocalEngine:
                 break
         return kept
 
-    def _choose(
-        self, episode: EpisodeText, sentences: Sequence[Sentence], windows: list[_Window], rejected: _Rejected
-    ) -> list[_Window]:
+    def _choose(self, windows: list[_Window], rejected: _Rejected) -> list[_Window]:
         if not windows:
             return []
-        about = [text for text in (episode.title,) if text]
-        step = max(1, len(sentences) // _EPISODE_SAMPLES)
-        samples = [" ".join(s.text for s in sentences[i : i + 3])[:240] for i in range(0, len(sentences), step)][
-            :_EPISODE_SAMPLES
-        ]
-        vectors = self._embedder.embed([window.body for window in windows] + samples + about)
-        bodies = vectors[: len(windows)]
-        central = _centrality(bodies, vectors[len(windows) : len(windows) + len(samples)], vectors[len(windows) + len(samples) :])
-        judged = [_with_centrality(window, value) for window, value in zip(windows, central, strict=True)]
+        vectors = self._embedder.embed([window.body for window in windows])
         free: list[int] = []
-        for position in sorted(range(len(judged)), key=lambda p: (-judged[p].rank, judged[p].first)):
-            window = judged[position]
-            if any(window.overlaps(judged[other]) for other in free):
+        for position in sorted(range(len(windows)), key=lambda p: (-windows[p].rank, windows[p].first)):
+            window = windows[position]
+            if any(window.overlaps(windows[other]) for other in free):
                 rejected.add("overlaps_better", window.body)
             elif window.salience < _LOWEST_SALIENCE:
                 rejected.add(f"not_salient: {window.salience:.2f}", window.body)
             else:
                 free.append(position)
-        picked = self._diverse(judged, bodies, free, rejected)
-        return sorted((judged[position] for position in picked), key=lambda window: (-window.salience, window.first))
+        picked = self._diverse(windows, vectors, free, rejected)
+        return sorted((windows[position] for position in picked), key=lambda window: (-window.salience, window.first))
 
     def _diverse(self, windows: list[_Window], vectors: Vectors, free: list[int], rejected: _Rejected) -> list[int]:
         likeness = vectors @ vectors.T
@@ -282,24 +269,6 @@ def _quotes(covered: Sequence[Sentence]) -> tuple[Quote, ...]:
         Quote(text=" ".join(s.text for s in group), start=group[0].start, end=group[-1].end, speaker=group[0].speaker)
         for group in groups
     )
-
-
-def _with_centrality(window: _Window, central: float) -> _Window:
-    measured = shape.Measured({**window.measured.features, "central": central}, window.measured.shown)
-    return _Window(window.first, window.last, window.body, window.sentences, window.strict, measured, shape.salience(measured))
-
-
-def _centrality(bodies: Vectors, samples: Vectors, about: Vectors) -> list[float]:
-    """Nearness of each passage to the episode's middle and to its title, scaled to 0..1 within the episode."""
-    middle = samples.mean(axis=0) if len(samples) else bodies.mean(axis=0)
-    middle = middle / max(float(np.linalg.norm(middle)), 1e-9)
-    score = bodies @ middle
-    if len(about):
-        score = 0.7 * score + 0.3 * (bodies @ about[0])
-    low, high = float(score.min()), float(score.max())
-    if high - low < 1e-6:
-        return [0.5] * len(bodies)
-    return [round(float(value), 4) for value in (score - low) / (high - low)]
 
 
 __all__ = ["RULES_VERSION", "LocalEngine"]

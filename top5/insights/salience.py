@@ -1,16 +1,21 @@
-"""How much a passage is worth: features of its shape, each between 0 and 1, and one table of weights.
+"""How much a passage is worth: features of its shape, and a small linear model that was trained on passages graded by reading.
 
 Belongs here: what is measured and what it counts for. Gates (what may not be printed at all) are `style` and `reference`; variety
-among the chosen is the engine's. A trained model replaces the numbers in `WEIGHTS`, not the features.
+among the chosen is the engine's; training is in `evals.train`.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from top5.insights.model import ClaimType
 from top5.insights.numbers import Number, numbers
+from top5.insights.reference import dangling
+from top5.insights.style import check_wording
 from top5.insights.words import FINITE_VERBS, FIRST_PERSON, SECOND_PERSON, STOPWORDS, commonness, lower_words, stem, word_set
 
 _CAUSE = re.compile(
@@ -73,6 +78,10 @@ _FINDING = re.compile(
     r"|research|experiments?|data|records?|counted|observed|survey\w*|samples?|median|average)\b",
     re.I,
 )
+_ABOUT_THE_SHOW = re.compile(r"\b(?:episode|podcast|listeners?|newsletter|show|link|thanks?|thank you|welcome|guest)\b", re.I)
+_CONJUNCTION_START = re.compile(r"(?:and|but|so|or|because|yeah|right|okay|well|no|yes)\b", re.I)
+_PRONOUN_START = re.compile(r"(?:it|they|he|she|this|that|these|those|we|i|you|there|it's|that's|i'm|i'll|we're)\b", re.I)
+_ENUMERATES = re.compile(r"(?:first|second|third|finally|lastly|number \w+)\b", re.I)
 _INTERRUPTED = re.compile(r"\s--\s|—|\s–\s|\.\.\.|…|\[[^\]]*\]")
 _UNIT_WORDS = word_set(
     "percent percentage hour hours day days week weeks month months year years minute minutes second seconds dollar dollars "
@@ -92,41 +101,41 @@ _UNIT_WORDS = word_set(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """What one feature counts for, and how a positive contribution reads as a reason."""
-
-    value: float
-    reason: str
-
-
-# Set by reading, on the demo shows and on real transcripts; values are points of salience at full feature strength.
-# Salience = BASE + sum of weight x feature, bent towards 1 above 0.75.
-BASE = 0.12
-WEIGHTS: Mapping[str, Weight] = {
-    "measure": Weight(0.20, "carries a measure"),
-    "number": Weight(0.05, "carries a number"),
-    "actor": Weight(0.10, "names its actors"),
-    "cause": Weight(0.13, "gives the cause"),
-    "consequence": Weight(0.09, "gives the consequence"),
-    "contrast": Weight(0.07, "goes against expectation"),
-    "comparison": Weight(0.08, "compares"),
-    "finding": Weight(0.06, "rests on something measured"),
-    "specific": Weight(0.12, "is specific"),
-    "length_fit": Weight(0.10, "has the right length"),
-    "central": Weight(0.10, "is close to what the episode is about"),
-    "general": Weight(0.06, "states a rule"),
-    "hedged": Weight(-0.16, ""),
-    "vague": Weight(-0.20, ""),
-    "first_person": Weight(-0.16, ""),
-    "first_person_opening": Weight(-0.10, ""),
-    "second_person": Weight(-0.30, ""),
-    "filler": Weight(-0.10, ""),
-    "interrupted": Weight(-0.14, ""),
-    "fragmented": Weight(-0.12, ""),
-    "pronouns": Weight(-0.14, ""),
-    "enumerates": Weight(-0.06, ""),
+# How a feature that counts for a passage reads as a reason; features without a phrase are never shown as one.
+_PHRASES: Mapping[str, str] = {
+    "measure": "carries a measure",
+    "number": "carries a number",
+    "cause": "gives the cause",
+    "consequence": "gives the consequence",
+    "contrast": "goes against expectation",
+    "comparison": "compares",
+    "finding": "rests on something measured",
+    "specific": "is specific",
+    "word_length": "speaks in terms, not in talk",
+    "general": "states a rule",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A logistic model over the features: log-odds = intercept + sum of weight x (feature - mean) / scale."""
+
+    version: str
+    intercept: float
+    weights: Mapping[str, tuple[float, float, float]]
+    """Weight, mean and scale by feature."""
+
+    def contributions(self, features: Mapping[str, float]) -> dict[str, float]:
+        """What each feature adds to the log-odds, against the average passage."""
+        return {name: weight * (features[name] - mean) / scale for name, (weight, mean, scale) in self.weights.items()}
+
+
+@cache
+def model() -> Model:
+    """The weights that `python -m evals.train` wrote, learned from 2,430 passages that were read and graded (evals/labels)."""
+    data = json.loads((Path(__file__).parent / "data" / "salience.json").read_text("utf-8"))
+    weights = {name: (entry["weight"], entry["mean"], entry["scale"]) for name, entry in data["features"].items()}
+    return Model(data["version"], data["intercept"], weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +146,11 @@ class Measured:
     shown: Mapping[str, str]
 
 
-def measure(body: str, sentences: list[str], names: int, fillers: int, central: float = 0.5) -> Measured:
+def measure(body: str, sentences: list[str], names: int, fillers: int, spoken: int | None = None) -> Measured:
     """The features of a cleaned passage.
 
     `sentences` are its sentences, `names` how many named actors it holds, `fillers` how many removals its cleaning needed,
-    `central`
-    how near it is to the middle of its episode (0 to 1, neutral 0.5 where not known).
+    `spoken` its length in characters before cleaning.
     """
     tokens = lower_words(body)
     count = max(1, len(tokens))
@@ -164,53 +172,63 @@ def measure(body: str, sentences: list[str], names: int, fillers: int, central: 
         if match is not None:
             shown[name] = match.group().lower().strip()
     length = len(body)
+    references = len(dangling(sentences))
+    wording = len(check_wording(sentences))
     features = {
         "measure": min(1.0, len(measures) / 2),
         "number": min(1.0, len(found) / 3),
-        "actor": min(1.0, names / 2) if names else 0.0,
+        "actor": min(1.0, names / 2),
+        "capitals": min(1.0, sum(word[:1].isupper() for word in body.split()[1:]) / 8),
         "cause": min(1.0, 0.75 * len(_CAUSE.findall(body))),
         "consequence": min(1.0, 0.75 * len(_CONSEQUENCE.findall(body))),
         "contrast": min(1.0, 0.75 * len(_CONTRAST.findall(body))),
         "comparison": min(1.0, 0.75 * len(_COMPARISON.findall(body))),
         "finding": min(1.0, 0.7 * len(_FINDING.findall(body))),
         "specific": _specificity(tokens),
+        "word_length": sum(map(len, tokens)) / count / 6,
+        "stopwords": sum(token in STOPWORDS for token in tokens) / count,
+        "length": count / 50,
         "length_fit": math.exp(-(((length - 320) / 70) ** 2)),
-        "central": central,
+        "sentences": len(sentences) / 4,
+        "sentence_length": count / max(1, len(sentences)) / 25,
+        "commas": 8 * body.count(",") / count,
         "general": _general(sentences),
         "hedged": min(1.0, 0.5 * len(_HEDGE.findall(body))),
         "vague": min(1.0, 10 * len(_VAGUE.findall(body)) / count),
-        "first_person": min(1.0, 12 * sum(token in FIRST_PERSON for token in tokens) / count),
-        "first_person_opening": 1.0 if any(token in FIRST_PERSON for token in tokens[:3]) else 0.0,
-        "second_person": min(1.0, 12 * sum(token in SECOND_PERSON for token in tokens) / count),
-        "filler": min(1.0, fillers / 4),
+        "first_person": 8 * sum(token in FIRST_PERSON for token in tokens) / count,
+        "second_person": 8 * sum(token in SECOND_PERSON for token in tokens) / count,
+        "about_the_show": 1.0 if _ABOUT_THE_SHOW.search(body) else 0.0,
+        "conjunction_start": 1.0 if _CONJUNCTION_START.match(body) else 0.0,
+        "pronoun_start": 1.0 if _PRONOUN_START.match(body) else 0.0,
+        "dangling": float(references > 0),
+        "danglings": min(1.0, references / 3),
+        "bad_wording": float(wording > 0),
+        "bad_wordings": min(1.0, wording / 3),
+        "removed": 1 - length / max(1, spoken or length),
+        "fillers": min(1.0, fillers / 4),
         "interrupted": min(1.0, 0.5 * len(_INTERRUPTED.findall(body))),
         "fragmented": min(1.0, sum(len(sentence.split()) < 6 for sentence in sentences) / 2),
         "pronouns": min(1.0, 10 * max(0, sum(token in _PRONOUNS for token in tokens) - 1) / count),
-        "enumerates": min(
-            1.0,
-            sum(re.match(r"(?:first|second|third|finally|lastly|number \w+)\b", s, re.I) is not None for s in sentences) / 1.0,
-        ),
+        "enumerates": float(any(_ENUMERATES.match(sentence) for sentence in sentences)),
     }
     return Measured(features, shown)
 
 
 def salience(measured: Measured) -> float:
-    """Points of all features, 0 to 1; above 0.75 points count ever less, so that the best stay told apart."""
-    total = BASE + sum(WEIGHTS[name].value * value for name, value in measured.features.items())
-    if total > 0.75:
-        total = 0.75 + 0.25 * (1.0 - math.exp(-(total - 0.75) / 0.25))
-    return round(min(1.0, max(0.0, total)), 4)
+    """The model's estimate, 0 to 1, that a careful reader grades the passage 2 or 3 (evals/labels/RUBRIC.md)."""
+    log_odds = model().intercept + sum(model().contributions(measured.features).values())
+    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds)))), 4)
 
 
 def reasons(measured: Measured, limit: int = 4) -> tuple[str, ...]:
-    """What counted most for the passage, largest first, with the words that show it."""
-    ranked = sorted(((WEIGHTS[name].value * value, name) for name, value in measured.features.items()), reverse=True)
+    """What spoke most for the passage, largest first, with the words that show it."""
+    ranked = sorted(model().contributions(measured.features).items(), key=lambda item: (-item[1], item[0]))
     texts: list[str] = []
-    for points, name in ranked:
-        if points < 0.02 or name == "length_fit":
+    for name, points in ranked:
+        if points < 0.05 or name not in _PHRASES or not measured.features[name]:
             continue
         shown = measured.shown.get(name)
-        texts.append(f"{WEIGHTS[name].reason}: {shown}" if shown else WEIGHTS[name].reason)
+        texts.append(f"{_PHRASES[name]}: {shown}" if shown else _PHRASES[name])
     return tuple(texts[:limit])
 
 

@@ -13,7 +13,7 @@ from top5.insights.extract_local import LocalEngine
 from top5.insights.ground import Aligner, prove
 from top5.insights.model import EpisodeText
 from top5.insights.names import NameResolver
-from top5.insights.salience import WEIGHTS, measure, salience
+from top5.insights.salience import measure, model, reasons, salience
 from top5.insights.sentences import split_sentences
 from top5.insights.style import check_style
 from top5.transcripts.model import Segment
@@ -99,8 +99,9 @@ def test_names_alone_and_numbers_alone_are_not_enough() -> None:
     claim = measure(QUEUE, QUEUE.split(". "), 2, 0)
     vague = measure(talk, [talk], 0, 2)
     assert salience(claim) > salience(vague) + 0.4
-    assert set(claim.features) == set(WEIGHTS)
-    assert all(0 <= value <= 1 for value in (*claim.features.values(), *vague.features.values()))
+    assert set(claim.features) == set(model().weights)
+    assert all(0 <= salience(measured) <= 1 for measured in (claim, vague))
+    assert reasons(claim)
 
 
 fragments = st.sampled_from(

@@ -3,7 +3,7 @@
     python -m evals.train CORPUS            # prints the table and writes top5/insights/data/salience.json
     python -m evals.train CORPUS --dry-run  # prints the table only
 
-Belongs here: fitting and judging. The features are the product's own (`top5.insights.salience.measure`).
+Belongs here: fitting and judging. The features are the product's own (`top5.insights.score`).
 Method: L2-regularised logistic regression (grade >= 2 against <= 1) by Newton's method, standardised features; each show is scored
 by a model trained on the others. AUC with 95 % bootstrap intervals.
 """
@@ -19,11 +19,8 @@ from numpy.typing import NDArray
 
 from evals.passages import by_id
 from top5.insights import salience as shape
-from top5.insights.clean import clean_passage
 from top5.insights.embed import Embedder
-from top5.insights.model import EpisodeText
-from top5.insights.names import NameResolver
-from top5.insights.sentences import split_text
+from top5.insights.score import measure_text
 from top5.weights import find_embedding_model
 
 LABELS = Path(__file__).parent / "labels" / "passages.jsonl"
@@ -32,17 +29,6 @@ VERSION = "2026-11-22"
 PENALTY = 33.0  # of squared weights; 0.003 to 1 times the data's weight differ by less than 0.01 of AUC
 BOOTSTRAPS = 1000
 Floats = NDArray[np.float64]
-
-
-def features(text: str) -> dict[str, float]:
-    """What the product measures on a passage, from the passage's text alone."""
-    spoken = split_text(text)
-    cleaned = clean_passage(spoken)
-    parts = [part.text for part in cleaned if part.text]
-    body = " ".join(parts)
-    names = NameResolver(EpisodeText(segments=()))
-    fillers = sum(len(part.removed) for part in cleaned)
-    return dict(shape.measure(body, parts, len(names.entities(body)), fillers, sum(map(len, spoken))).features)
 
 
 def fit(x: Floats, y: Floats, penalty: float = PENALTY) -> tuple[Floats, float]:
@@ -105,7 +91,7 @@ def main(corpus: Path, *, write: bool) -> None:
     pairs = [(label["grade"], label["again"]) for label in kept if "again" in label]
     print(f"quadratic kappa of {len(pairs)} passages graded twice: {kappa(pairs):.2f}\n")
 
-    measured = [features(text) for text in texts]
+    measured = [dict(measure_text(text).features) for text in texts]
     names = list(measured[0])
     x = np.array([[row[name] for name in names] for row in measured])
     y = np.array([float(label["grade"] >= 2) for label in kept])

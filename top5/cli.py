@@ -324,6 +324,23 @@ def insights_extract(
     print_json(extraction.model_dump(mode="json"), compact=as_json)
 
 
+@insights_app.command("score")
+def insights_score(file: FileArgument) -> None:
+    """Plumbing: the salience of each line `{"text": ...}` with its largest reasons, one JSON line each; `-` is standard input."""
+    from top5.insights.salience import reasons, salience
+    from top5.insights.score import measure_text
+
+    for number, line in enumerate(read_input(file).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            text = json.loads(line)["text"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise PermanentError("bad_line", f'{file}: line {number} is no JSON object with a "text"; correct it.') from error
+        measured = measure_text(str(text))
+        print_json({"salience": salience(measured), "reasons": list(reasons(measured))}, compact=True)
+
+
 def _episode_facts(body: bytes) -> dict[str, Any]:
     """Title, show, description and people where the input is our own JSON; nothing for captions."""
     try:

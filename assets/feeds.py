@@ -5,6 +5,7 @@ from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, as
 from assets.workspace import OWNERS, RETRIES, Workspace, check_name, check_rows, counts, failures_named, progress, run_async
 from top5.feeds.scan import scan
 from top5.feeds.subscriptions import import_defaults
+from top5.urls import mask_url
 
 
 @asset(
@@ -15,7 +16,7 @@ from top5.feeds.subscriptions import import_defaults
     check_specs=[AssetCheckSpec(check_name("scans"), asset="feeds", blocking=True)],
 )
 def feeds(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
-    """Every followed feed, polled once: validators and episodes go to the catalog, one row per feed and scan to the lake."""
+    """Every followed feed that is due, polled once: validators and episodes go to the catalog, one row per feed and scan to the lake."""
     settings, now = workspace.settings, workspace.clock
     with failures_named(), workspace.catalog() as catalog:
         import_defaults(catalog, settings.feeds_file, now)
@@ -23,15 +24,24 @@ def feeds(context: AssetExecutionContext, workspace: Workspace) -> MaterializeRe
             scan(catalog, settings.scan, now=now, tz=settings.tz, on_row=lambda row: progress.get()(f"{row.title}: {row.reason}"))
         )
         landed = [row.model_dump() for row in rows]
-        size = workspace.lake.write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), landed)
-    failing = [row for row in rows if not row.ok]
+        # A scan's record is never replaced: a run that is repeated with the same clock finds nothing due.
+        size = workspace.lake.write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), landed) if landed else 0
+        failing = [feed for feed in catalog.feeds() if feed.failures]
     return MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
             "new episodes": sum(row.new for row in rows),
             "changed episodes": sum(row.changed for row in rows),
             "reasons": counts(row.reason for row in rows),
-            "failing feeds": [{"feed": row.title, "reason": row.reason, "message": row.message} for row in failing],
+            "failing feeds": [
+                {
+                    "feed": feed.title or mask_url(feed.url),
+                    "reason": feed.reason,
+                    "message": feed.message,
+                    "in a row": feed.failures,
+                }
+                for feed in failing
+            ],
             "bytes received": sum(row.bytes for row in rows),
             "bytes written": size,
             "slowest feed (s)": max((row.seconds for row in rows), default=0.0),

@@ -19,6 +19,7 @@ from assets.workspace import (
 )  # fmt: skip
 from top5.engines import transcriber
 from top5.transcripts.day import collect_transcripts
+from top5.transcripts.report import speech_metadata
 
 
 @asset(
@@ -33,7 +34,7 @@ from top5.transcripts.day import collect_transcripts
 )
 def transcripts(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
     """The publisher's transcript where there is one, speech to text where not; kept under the hash of its source."""
-    settings, landed, size = workspace.settings, [], 0
+    settings, landed, size, today = workspace.settings, [], 0, workspace.clock.astimezone(workspace.settings.tz).date()
     with failures_named(), workspace.catalog() as catalog:
         for day in days_of(context):
             work = collect_transcripts(
@@ -44,6 +45,11 @@ def transcripts(context: AssetExecutionContext, workspace: Workspace) -> Materia
                 transcriber=lambda: transcriber(settings),
                 late_days=settings.digest.late_days,
                 on_row=lambda episode, row: progress.get()(f"{episode.facts.title}: {row['reason'] or row['source']}"),
+                usd_spent=catalog.spent(today),
+                on_spend=lambda usd: catalog.add_spend(today, "transcripts", usd, 1),
+                on_audio=lambda episode, done, total: progress.get()(
+                    f"{episode.facts.title}: {done / 60:.0f} of {total / 60:.0f} minutes heard"
+                ),
             )
             rows = run_async(work)
             catalog.set_states(day, {row["episode_id"]: (row["state"], row["reason"]) for row in rows})
@@ -59,6 +65,7 @@ def transcripts(context: AssetExecutionContext, workspace: Workspace) -> Materia
             "words": sum(row["words"] for row in landed),
             "hours of speech": round(sum(row["speech_seconds"] for row in landed) / 3600, 2),
             "bytes written": size,
+            **speech_metadata(landed),
         },
         check_results=[check_rows("transcripts", "transcripts", landed)],
     )

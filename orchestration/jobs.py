@@ -3,6 +3,7 @@
 from dagster import AssetSelection, define_asset_job
 
 from assets.feeds import feeds
+from assets.suggestions import suggestions
 
 scan_feeds = define_asset_job(
     "scan_feeds",
@@ -11,9 +12,16 @@ scan_feeds = define_asset_job(
     tags={"trigger": "scan"},
 )
 
+suggest_feeds = define_asset_job(
+    "suggest_feeds",
+    selection=AssetSelection.assets(suggestions),
+    description="Look for shows on the topics in settings.",
+    tags={"trigger": "suggestions"},
+)
+
 daily_digest = define_asset_job(
     "daily_digest",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - AssetSelection.assets(suggestions),
     description="The main job: scan, read, choose the day's five, freeze the digest and deliver it.",
     tags={"trigger": "daily"},
 )

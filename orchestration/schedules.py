@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, SkipReason, schedule
 
-from orchestration.jobs import daily_digest, scan_feeds
+from orchestration.jobs import daily_digest, scan_feeds, suggest_feeds
 from top5.settings import load_settings
 
 _settings = load_settings()
@@ -13,6 +13,14 @@ scan_schedule = ScheduleDefinition(
     name="hourly_scan",
     job=scan_feeds,
     cron_schedule="7 * * * *",  # off the full hour, when everybody else asks the same servers
+    execution_timezone=_settings.timezone,
+    default_status=DefaultScheduleStatus.RUNNING,
+)
+
+suggest_schedule = ScheduleDefinition(
+    name="weekly_suggestions",
+    job=suggest_feeds,
+    cron_schedule="37 4 * * 1",
     execution_timezone=_settings.timezone,
     default_status=DefaultScheduleStatus.RUNNING,
 )

@@ -9,10 +9,11 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -24,7 +25,7 @@ from top5.urls import mask_url
 
 # Each command imports what it needs: together these modules take seconds, one alone a fraction.
 if TYPE_CHECKING:
-    from top5.catalog.store import Catalog, FeedState
+    from top5.catalog.store import Catalog, FeedState, SuggestedShow
     from top5.feeds.scan import ScanRow
 
 app = typer.Typer(
@@ -112,8 +113,11 @@ def open_catalog(settings: Settings) -> "Generator[Catalog, None, None]":
 
 
 @app.command("scan")
-def scan_command(config: ConfigOption = None) -> None:
-    """Poll every followed feed once and show what is new."""
+def scan_command(
+    everything: Annotated[bool, typer.Option("--all", help="Every followed feed, due or not.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Poll the feeds that are due and show what is new."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from top5.feeds import subscriptions
@@ -125,7 +129,7 @@ def scan_command(config: ConfigOption = None) -> None:
         added = subscriptions.import_defaults(catalog, settings.feeds_file, now)
         if added:
             errors.print(f"Following {added} feeds of {settings.feeds_file}.")
-        total = len(catalog.feeds("active"))
+        due = catalog.feeds("active") if everything else catalog.due_feeds(now)
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -134,17 +138,21 @@ def scan_command(config: ConfigOption = None) -> None:
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=errors, transient=True) as progress:
-            task = progress.add_task("Scanning", total=total)
+            task = progress.add_task("Scanning", total=len(due))
 
             def advance(row: "ScanRow") -> None:
                 progress.update(task, advance=1, description=f"{row.title[:30]}: {row.reason}")
 
-            rows = asyncio.run(scan(catalog, settings.scan, now=now, tz=settings.tz, on_row=advance))
-    Lake(settings.lake_path).write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), [row.model_dump() for row in rows])
+            rows = asyncio.run(scan(catalog, settings.scan, now=now, tz=settings.tz, feeds=due, on_row=advance))
+        waiting = [feed.next_poll for feed in catalog.feeds("active") if feed.next_poll is not None]
+    if rows:
+        Lake(settings.lake_path).write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), [row.model_dump() for row in rows])
     console = Console()
     console.print(
         f"{len(rows)} feeds, {sum(row.new for row in rows)} new episodes, {sum(row.bytes for row in rows) / 1e6:.1f} MB"
     )
+    if not rows and waiting:
+        console.print(f"No feed is due before {min(waiting):%Y-%m-%d %H:%M} UTC; `top5 scan --all` polls them all the same.")
     for reason, count in Counter(row.reason for row in rows).most_common():
         console.print(f"  {count:4}  {reason}")
     for row in rows:
@@ -185,19 +193,87 @@ def doctor_command(as_json: JsonOption = False, config: ConfigOption = None) -> 
 
 @feeds_app.command("add")
 def feeds_add(url: str, config: ConfigOption = None) -> None:
-    """Follow a feed; says what it found there."""
+    """Follow a feed, by its address, its site's or an Apple Podcasts link; says what it found there."""
     from top5.feeds import subscriptions
 
     settings, now = load_settings(config), datetime.now(UTC)
     with open_catalog(settings) as catalog:
-        parsed = asyncio.run(subscriptions.look_at(url, settings.scan))
-        _, changed = catalog.add_feed(url, now, title=parsed.podcast.title)
+        found = asyncio.run(subscriptions.look_at(url, settings))
+        parsed = found.feed
+        _, changed = catalog.add_feed(found.url, now, title=parsed.podcast.title)
     console = Console()
     verb = "Following" if changed else "Already following"
     console.print(f"{verb} {parsed.podcast.title}: {len(parsed.episodes)} episodes", markup=False, highlight=False)
-    for episode in parsed.episodes[:3]:
+    console.print(f"Found by {found.how}: {mask_url(found.url)}", markup=False, highlight=False, soft_wrap=True)
+    for other in found.others:
+        console.print(f"The site also names {mask_url(other)}", markup=False, highlight=False, soft_wrap=True)
+    newest = sorted(parsed.episodes, key=lambda e: e.published.timestamp() if e.published else 0.0, reverse=True)
+    for episode in newest[:3]:
         published = f"{episode.published:%Y-%m-%d}" if episode.published else "no date   "
         console.print(f"  {published}  {episode.title}", markup=False, highlight=False)
+
+
+@feeds_app.command("check")
+def feeds_check(url: str, config: ConfigOption = None) -> None:
+    """Explain one poll of a feed step by step, by URL or id; nothing is stored."""
+    from top5.feeds import subscriptions
+
+    settings, now = load_settings(config), datetime.now(UTC)
+    with open_catalog(settings) as catalog:
+        for line in asyncio.run(subscriptions.check(catalog, url, settings, now)):
+            Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@feeds_app.command("discover")
+def feeds_discover(topics: list[str], config: ConfigOption = None) -> None:
+    """Look for shows on topics that are not followed yet; `feeds accept ID` follows one."""
+    from top5.feeds import subscriptions
+
+    settings, now = load_settings(config), datetime.now(UTC)
+    with open_catalog(settings) as catalog:
+        shows, troubles, _ = asyncio.run(subscriptions.find_shows(catalog, topics, settings, now))
+    for trouble in troubles:
+        errors.print(trouble, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _print_suggestions(shows)
+
+
+@feeds_app.command("suggestions")
+def feeds_suggestions(config: ConfigOption = None) -> None:
+    """Shows that were suggested and neither accepted nor dismissed."""
+    with open_catalog(load_settings(config)) as catalog:
+        _print_suggestions(catalog.suggestions())
+
+
+@feeds_app.command("accept")
+def feeds_accept(suggestion: str, config: ConfigOption = None) -> None:
+    """Follow a suggested show, by its id."""
+    from top5.feeds import subscriptions
+
+    with open_catalog(load_settings(config)) as catalog:
+        show = subscriptions.accept(catalog, suggestion, datetime.now(UTC))
+    Console().print(f"Following {show.title}.", markup=False, highlight=False)
+
+
+@feeds_app.command("dismiss")
+def feeds_dismiss(suggestion: str, config: ConfigOption = None) -> None:
+    """Never suggest a show again, by its id."""
+    with open_catalog(load_settings(config)) as catalog:
+        show = catalog.decide_suggestion(suggestion, "dismissed", datetime.now(UTC))
+    Console().print(f"{show.title} is not suggested again.", markup=False, highlight=False)
+
+
+def _print_suggestions(shows: "Sequence[SuggestedShow]") -> None:
+    console = Console()
+    for show in shows:
+        console.print(
+            f"{show.feed_id}  {show.score:4.1f}  {show.title}  {mask_url(show.url)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print(f"                  {'; '.join(show.reasons)}", markup=False, highlight=False, soft_wrap=True)
+    if not shows:
+        console.print("No suggestions; name topics with `top5 feeds discover TOPIC` or in [discover] of top5.toml.")
 
 
 @feeds_app.command("remove")
@@ -219,16 +295,27 @@ def feeds_list(as_json: JsonOption = False, config: ConfigOption = None) -> None
     if as_json:
         print_json([_feed_row(feed) for feed in followed], compact=True)
         return
-    table = Table("id", "title", "status", "last scan", "URL")
+    table = Table("id", "title", "status", "last scan", "next poll", "URL")
     for feed in followed:
         health = "never scanned" if feed.scanned_at is None else f"{feed.scanned_at:%Y-%m-%d %H:%M} {feed.reason}"
-        table.add_row(*(escape(text) for text in (feed.feed_id, feed.title, feed.status, health, mask_url(feed.url))))
+        health += f" ({feed.failures} in a row)" if feed.failures > 1 else ""
+        following = f"{feed.next_poll:%Y-%m-%d %H:%M}" if feed.next_poll and feed.status == "active" else "-"
+        cells = (feed.feed_id, feed.title, feed.status, health, following, mask_url(feed.url))
+        table.add_row(*(escape(text) for text in cells))
     Console().print(table if followed else "Nothing is followed yet; `top5 feeds add URL` or `top5 feeds import FILE.opml`.")
 
 
 def _feed_row(feed: "FeedState") -> dict[str, Any]:
-    return feed.model_dump(mode="json", include={"feed_id", "title", "status", "scanned_at", "reason", "message", "failures"}) | {
-        "url": mask_url(feed.url)
+    return {
+        "feed_id": feed.feed_id,
+        "title": feed.title,
+        "status": feed.status,
+        "scanned_at": feed.scanned_at.isoformat() if feed.scanned_at else None,
+        "next_poll": feed.next_poll.isoformat() if feed.next_poll else None,
+        "reason": feed.reason,
+        "message": feed.message,
+        "failures": feed.failures,
+        "url": mask_url(feed.url),
     }
 
 
@@ -288,16 +375,67 @@ def transcribe_command(
         raise PermanentError("no_file", f"{audio} is no file; give the path of an audio file.")
     engine = transcriber(settings)
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[speed]}"),
+        console=errors,
+        transient=True,
     ) as progress:
-        task = progress.add_task(f"Transcribing {audio.name}", total=None)
+        task = progress.add_task(f"Transcribing {audio.name}", total=None, speed="")
+        started = monotonic()
 
         def advance(done: float, total: float) -> None:
-            progress.update(task, completed=done, total=total)
+            progress.update(task, completed=done, total=total, speed=f"{done / max(0.1, monotonic() - started):.1f} x realtime")
 
         with naming(audio):
             transcript = engine.transcribe(audio, language=language, on_progress=advance)
     print_json(transcript.model_dump(mode="json"), compact=as_json)
+
+
+@app.command("forecast")
+def forecast_command(
+    first: Annotated[str | None, typer.Option("--from", help="YYYY-MM-DD, the first day; by default 30 days ago.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="YYYY-MM-DD, the last day; by default yesterday.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """What a backfill will take: minutes of audio, machine minutes, dollars. Nothing is fetched or decoded."""
+    from top5.engines import transcriber
+    from top5.lake import Lake
+    from top5.transcripts.forecast import CatalogReader, forecast
+
+    settings, now = load_settings(config), datetime.now(UTC)
+    end = parse_day(last, settings, now)
+    begin = parse_day(first, settings, now) if first else max(settings.start_date, end - timedelta(days=29))
+    if begin > end:
+        raise PermanentError("bad_date", f"{begin} is after {end}; give --from a day that is not later than --to.")
+    try:
+        engine = transcriber(settings)
+    except PermanentError:
+        engine = None
+    url = settings.catalog_url
+    catalog = CatalogReader.at_home(settings.home, url.get_secret_value() if url else None)
+    try:
+        episodes = cast("CatalogReader", catalog).available(begin, end)
+    finally:
+        catalog.close()
+    said = forecast(episodes, first=begin, last=end, lake=Lake(settings.lake_path), settings=settings, engine=engine)
+    if as_json:
+        print_json({**said.model_dump(mode="json"), "usd": said.usd}, compact=True)
+        return
+    lines = [
+        f"{begin} to {end}: {said.episodes} episodes, of which {said.kept} have their words already, "
+        f"{said.with_transcript_links} have a publisher's transcript, {said.to_decode} need speech to text, "
+        f"{said.without_audio} have nothing to read.",
+        f"{said.audio_minutes:.0f} minutes of audio take about {said.machine_minutes:.0f} machine minutes "
+        f"(at {said.x_realtime:.1f} x realtime), spread over {said.days_at_limit} days by transcripts.daily_audio_minutes.",
+        f"Expected cost: ${said.transcription_usd:.2f} for transcription, ${said.insight_usd:.2f} for insights.",
+    ]
+    if said.unknown_length:
+        lines.append(f"{said.unknown_length} episodes do not say how long they are; each is counted as an hour.")
+    Console().print("\n".join(lines), markup=False, highlight=False)
 
 
 @insights_app.command("extract")

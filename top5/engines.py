@@ -18,6 +18,7 @@ from top5.insights.model import EpisodeText, Extraction, InsightEngine
 from top5.lake import Lake
 from top5.settings import Settings
 from top5.transcripts.speech import SpeechToText, Transcriber
+from top5.transcripts.speech_openai import OpenAITranscriber
 from top5.weights import find_embedding_model, find_speech_model
 
 # What a person must mend before the API answers at all: until then the embedded engine reads, where settings allow.
@@ -33,12 +34,22 @@ class InsightTools:
 
 
 def transcriber(settings: Settings) -> Transcriber:
-    """Speech to text as the settings ask for it. Raises PermanentError `no_speech_model` or `speech_off`."""
+    """Speech to text as the settings ask for it: on this machine where a model is at hand, else the API where it is configured.
+
+    Raises PermanentError `no_speech_model` or `speech_off`.
+    """
     wanted = settings.transcripts
     if wanted.speech == "off":
         raise PermanentError("speech_off", "Speech to text is off; set speech in [transcripts] of top5.toml to auto.")
+    if wanted.speech == "openai":
+        return OpenAITranscriber(settings.openai, wanted)
     cache = settings.home.resolve() / "models"
-    return _speech(wanted.model, wanted.model_path, cache, wanted.allow_download, wanted.beam_size, wanted.batch_size)
+    try:
+        return _speech(wanted.model, wanted.model_path, cache, wanted.allow_download, wanted.beam_size, wanted.batch_size)
+    except PermanentError as error:
+        if error.reason != "no_speech_model" or wanted.speech != "auto" or settings.openai.api_key is None:
+            raise
+        return OpenAITranscriber(settings.openai, wanted)
 
 
 @lru_cache(maxsize=1)

@@ -35,6 +35,11 @@ class ScanSettings(_Section):
     max_connections_per_host: int = Field(default=2, gt=0)
     max_redirects: int = Field(default=10, ge=0)
     look_back_days: int = Field(default=30, gt=0)
+    min_interval: float = Field(default=1800.0, gt=0)
+    max_interval: float = Field(default=86_400.0, gt=0)
+    max_backoff: float = Field(default=604_800.0, gt=0)
+    full_fetch_days: float = Field(default=7.0, gt=0)
+    jitter: float = Field(default=0.5, ge=0)
     allow_private: tuple[str, ...] = ()
     connect_to: dict[str, str] = {}
 
@@ -45,6 +50,20 @@ class ScanSettings(_Section):
             if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}", target):
                 raise ValueError(f"{name!r} leads to {target!r}; write it as address:port, such as 127.0.0.1:8080")
         return value
+
+
+class DiscoverSettings(_Section):
+    """Where new shows are looked for, and how many are followed without asking."""
+
+    topics: tuple[str, ...] = ()
+    auto_accept: int = Field(default=0, ge=0)
+    candidates: int = Field(default=20, gt=0, le=100)
+    country: str = Field(default="us", pattern="^[a-z]{2}$")
+    itunes_search_url: str = "https://itunes.apple.com/search"
+    itunes_lookup_url: str = "https://itunes.apple.com/lookup"
+    podcast_index_url: str = "https://api.podcastindex.org/api/1.0"
+    podcast_index_key: str = ""
+    podcast_index_secret: SecretStr = SecretStr("")
 
 
 class TranscriptSettings(_Section):
@@ -59,6 +78,10 @@ class TranscriptSettings(_Section):
     batch_size: int = Field(default=8, gt=0)
     max_audio_minutes: float = Field(default=240.0, gt=0)
     max_audio_bytes: int = Field(default=500_000_000, gt=0)
+    daily_audio_minutes: float = Field(default=600.0, ge=0)
+    daily_budget_usd: float = Field(default=2.0, ge=0)
+    usd_per_audio_minute: float = Field(default=0.006, ge=0)
+    max_upload_bytes: int = Field(default=25_000_000, ge=100_000)
 
 
 class InsightSettings(_Section):
@@ -128,6 +151,7 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
     start_date: date = date(2026, 1, 1)
     scan: ScanSettings = ScanSettings()
+    discover: DiscoverSettings = DiscoverSettings()
     transcripts: TranscriptSettings = TranscriptSettings()
     insights: InsightSettings = InsightSettings()
     openai: OpenAISettings = OpenAISettings()

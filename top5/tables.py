@@ -27,6 +27,12 @@ QUOTE: Final = pa.struct(
 NAME_CHANGE: Final = pa.struct(
     [pa.field("heard", pa.string()), pa.field("written", pa.string()), pa.field("reason", pa.string())]
 )
+TRUST_PARTS: Final = pa.struct(
+    [
+        pa.field(name, pa.float64())  # each 0 to 1; the trust is the least of them
+        for name in ("coverage", "loops", "compression", "pace", "confidence", "language", "audible", "length")
+    ]
+)
 REASON_COUNT: Final = pa.struct([pa.field("reason", pa.string()), pa.field("count", pa.int64())])
 
 
@@ -77,6 +83,16 @@ TRANSCRIPTS: Final = pa.schema(
         _required("bytes", pa.int64()),
         _required("seconds_taken", pa.float64()),
         _required("reused", pa.bool_()),
+        # The next ones are null where there are no words, and in files written before there were such columns.
+        pa.field("trust_parts", TRUST_PARTS),
+        pa.field("faults", pa.list_(pa.string())),  # one sentence each
+        pa.field("chapters", pa.int64()),
+        pa.field("marked_segments", pa.int64()),  # sponsors, promotion, greetings, goodbyes, music, repeated words
+        pa.field("times_may_drift", pa.bool_()),  # the audio is not, or no longer, the one that the times were taken from
+        pa.field("audio_seconds", pa.float64()),  # the next four: null without speech to text
+        pa.field("voice_seconds", pa.float64()),  # speech by voice activity detection
+        pa.field("decode_seconds", pa.float64()),  # when it was decoded, which may have been an earlier run
+        pa.field("cost_usd", pa.float64()),
     ]
 )
 """One row per episode of the day: its words, or why there are none."""

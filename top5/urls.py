@@ -4,12 +4,14 @@ Belongs here: showing and comparing URLs. Fetching them is `top5.feeds.fetch`.
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 _OPAQUE = re.compile(r"[A-Za-z0-9_\-~.]{16,}")
 _HAS_DIGIT_AND_LETTER = re.compile(r"(?=.*\d)(?=.*[A-Za-z])")
 
 
+@lru_cache(maxsize=1024)
 def mask_url(url: str) -> str:
     """The URL as it may be printed: without userinfo, query values and long opaque path parts.
 

@@ -14,9 +14,9 @@ from top5.errors import PermanentError, TransientError
 from top5.settings import load_settings
 
 
-def test_both_schedules_are_on_by_default():
+def test_the_schedules_are_on_by_default():
     schedules = {schedule.name: schedule for schedule in defs.schedules or []}
-    assert set(schedules) == {"hourly_scan", "morning_digest"}
+    assert set(schedules) == {"hourly_scan", "morning_digest", "weekly_suggestions"}
     assert all(schedule.default_status == DefaultScheduleStatus.RUNNING for schedule in schedules.values())
 
 

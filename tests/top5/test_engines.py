@@ -79,6 +79,6 @@ def test_a_spent_budget_defers(tmp_path: Path):
     Catalog.at_home(tmp_path).add_spend(TODAY, "insights", 4.9999, 1)
     with FakeOpenAI(answer_from_transcript) as server:
         engine = tools(with_api(tmp_path, server), tmp_path).engine
-        with pytest.raises(TransientError, match="raise insights.daily_budget_usd or wait for tomorrow"):
+        with pytest.raises(TransientError, match="daily_budget_usd or wait for tomorrow"):
             engine.extract(episode())
         assert server.requests == []

@@ -4,22 +4,55 @@ Belongs here: transactions. Each public method is one transaction; a process kil
 Does not belong here: any decision that needs no row (identity of an episode, what a failure means, whether to retry).
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    Connection,
+    Engine,
+    Table,
+    Text,
+    bindparam,
+    case,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal,
+    select,
+)
+from sqlalchemy import update as update_table
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from top5.catalog.migrate import upgrade
-from top5.catalog.tables import Delivery, DigestRevision, Episode, EpisodeDay, EpisodeName, Feed, Spend
+from top5.catalog.tables import (
+    Delivery,
+    DigestRevision,
+    Episode,
+    EpisodeDay,
+    EpisodeName,
+    Feed,
+    HostWait,
+    Spend,
+    Suggestion,
+    UtcDateTime,
+)
 from top5.errors import PermanentError, TransientError
-from top5.feeds.identity import same_episode_key
-from top5.feeds.model import ParsedEpisode, ParsedFeed
+from top5.feeds.changes import changes_of
+from top5.feeds.dates import date_flag
+from top5.feeds.identity import same_episode_key, same_telling, show_key, title_key
+from top5.feeds.model import FeedChanges, ParsedEpisode, ParsedFeed, PollHints
 from top5.lake import content_key
 from top5.urls import mask_url
 
@@ -28,8 +61,9 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class FeedState(_Frozen):
-    """One subscription with the outcome of its last scan."""
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """One subscription with the outcome of its last scan. A dataclass, because a scan makes thousands."""
 
     feed_id: str
     url: str
@@ -42,17 +76,25 @@ class FeedState(_Frozen):
     last_modified: str | None
     content_hash: str | None
     redirect_seen: str | None
+    added_at: datetime
     scanned_at: datetime | None
     succeeded_at: datetime | None
     failures: int
     reason: str | None
     message: str | None
+    next_poll: datetime | None = None
+    interval: float | None = None
+    full_at: datetime | None = None
+    channel_fingerprint: str | None = None
+    hints: dict[str, Any] | None = None
 
 
-class ScanUpdate(_Frozen):
-    """What one poll changes: the feed's new state, and the parsed feed where there was a new body.
+@dataclass(frozen=True, slots=True)
+class ScanUpdate:
+    """What one poll changes: the feed's new state, and what is new in it where there was a new body.
 
-    `moved_to` is a permanent redirect target that was confirmed and becomes the feed's URL.
+    `moved_to` is a permanent redirect target that was confirmed and becomes the feed's URL; `host_wait` a host and the moment until
+    which it asks to be left alone; `full` says that no validators were sent. With `parsed` all of a feed is given instead of `changes`.
     """
 
     feed_id: str
@@ -67,6 +109,24 @@ class ScanUpdate(_Frozen):
     moved_to: str | None = None
     retired: bool = False
     parsed: ParsedFeed | None = None
+    changes: FeedChanges | None = None
+    next_poll: datetime | None = None
+    interval: float | None = None
+    full: bool = False
+    host_wait: tuple[str, datetime] | None = None
+
+
+class SuggestedShow(_Frozen):
+    """One suggestion with its state: `proposed`, `accepted` or `dismissed`."""
+
+    feed_id: str
+    url: str
+    title: str
+    topics: tuple[str, ...]
+    score: float
+    reasons: tuple[str, ...]
+    state: str
+    first_found: datetime
 
 
 class CatalogEpisode(_Frozen):
@@ -96,6 +156,7 @@ class DayEpisode(CatalogEpisode):
     feed_weight: float
 
 
+T = TypeVar("T")
 _CARRIED_STATES = ("pending", "deferred")
 
 
@@ -154,6 +215,7 @@ class Catalog:
                 return feed_id, True
             changed = feed.status != "active"
             feed.status, feed.failures = "active", 0
+            feed.next_poll = None if changed else feed.next_poll
             return feed.feed_id, changed
 
     def remove_feed(self, url_or_id: str) -> FeedState:
@@ -163,48 +225,170 @@ class Catalog:
             if feed is None or feed.status == "removed":
                 raise PermanentError("unknown_feed", f"{mask_url(url_or_id)} is not followed; `top5 feeds list` shows what is.")
             feed.status = "removed"
-            return FeedState.model_validate(feed)
+            row = session.execute(select(*_STATE_COLUMNS).where(Feed.feed_id == feed.feed_id)).one()
+            return _state(tuple(row))
 
     def feeds(self, *statuses: str) -> list[FeedState]:
         """Subscriptions with one of the statuses (`active`, `gone`, `removed`; all but removed by default), oldest first."""
         wanted = statuses or ("active", "gone")
         with self._transaction() as session:
-            rows = session.scalars(select(Feed).where(Feed.status.in_(wanted)).order_by(Feed.added_at, Feed.url))
-            return [FeedState.model_validate(row) for row in rows]
+            rows = session.execute(select(*_STATE_COLUMNS).where(Feed.status.in_(wanted)).order_by(Feed.added_at, Feed.url))
+            return [_state(tuple(row)) for row in rows]
+
+    def due_feeds(self, now: datetime) -> list[FeedState]:
+        """Active subscriptions whose next poll is not after `now`, oldest subscription first."""
+        with self._transaction() as session:
+            rows = session.execute(
+                select(*_STATE_COLUMNS)
+                .where(Feed.status == "active", (Feed.next_poll.is_(None)) | (Feed.next_poll <= now))
+                .order_by(Feed.added_at, Feed.url)
+            )
+            return [_state(tuple(row)) for row in rows]
 
     # Scans
 
-    def apply_scan(self, update: ScanUpdate, *, tz: ZoneInfo, look_back_days: int) -> tuple[int, int]:
-        """Record one poll and its episodes in one transaction; returns how many episodes are new and how many changed.
+    def known_items(self, feed_id: str) -> dict[str, str | None]:
+        """Fingerprint by GUID of every item that a feed was ever seen to have."""
+        with self._transaction() as session:
+            rows = session.execute(select(EpisodeName.guid, EpisodeName.fingerprint).where(EpisodeName.feed_id == feed_id))
+            return {row.guid: row.fingerprint for row in rows}
 
-        Validators are stored together with the episodes that they vouch for, so that a kill between the two cannot lose one.
+    def host_waits(self, now: datetime) -> dict[str, datetime]:
+        """Hosts that asked to be left alone beyond `now`, with the moment until which."""
+        with self._transaction() as session:
+            rows = session.execute(select(HostWait.host, HostWait.until).where(HostWait.until > now))
+            return {row.host: row.until for row in rows}
+
+    def apply_scan(self, update: ScanUpdate, *, tz: ZoneInfo, look_back_days: int) -> tuple[int, int]:
+        """As `apply_scans`, for one poll."""
+        (counts,) = self.apply_scans([update], tz=tz, look_back_days=look_back_days)
+        return counts
+
+    def apply_scans(self, updates: Sequence[ScanUpdate], *, tz: ZoneInfo, look_back_days: int) -> list[tuple[int, int]]:
+        """Record polls and their episodes in one transaction; returns how many episodes are new and changed, poll by poll.
+
+        Validators are stored together with the episodes that they vouch for, so that a kill between the two cannot lose one. Two
+        scans at once are fine: the first to write an episode has it. Episodes of different feeds are told to be the same one only by
+        `settle_twins`, so that the order in which servers answer decides nothing.
         """
         with self._transaction() as session:
-            feed = session.get_one(Feed, update.feed_id)
-            first_scan = feed.succeeded_at is None
-            feed.scanned_at, feed.reason, feed.message = update.now, update.reason, update.message
-            if update.retired:
-                feed.status = "gone"
-            if not update.ok:
-                feed.failures += 1
-                return 0, 0
-            feed.failures, feed.succeeded_at = 0, update.now
-            feed.redirect_seen = update.redirect_seen
-            if update.moved_to and session.scalar(select(Feed).where(Feed.url == update.moved_to)) is None:
-                feed.url, feed.redirect_seen = update.moved_to, None
+            # Writing first takes the write lock, so that what is read below stays true until the commit.
+            self._record_polls(session, updates)
+            return [
+                self._record_changes(session, update, tz, look_back_days) if update.changes or update.parsed else (0, 0)
+                for update in updates
+            ]
+
+    def _record_polls(self, session: Session, updates: Sequence[ScanUpdate]) -> None:
+        failed = [update for update in updates if not update.ok]
+        if failed:
+            session.connection().execute(
+                _FAILED,
+                [
+                    {
+                        "id": update.feed_id, "scanned": update.now, "why": update.reason, "said": update.message,
+                        "gone": update.retired, "hash": update.content_hash, "next": update.next_poll, "every": update.interval,
+                    }
+                    for update in failed
+                ],
+            )  # fmt: skip
+        plain = [update for update in updates if update.ok]
+        if plain:
+            session.connection().execute(
+                _SUCCEEDED,
+                [
+                    {
+                        "id": update.feed_id, "scanned": update.now, "why": update.reason, "said": update.message,
+                        "tag": update.etag, "modified": update.last_modified, "hash": update.content_hash,
+                        "seen": update.redirect_seen, "next": update.next_poll, "every": update.interval, "full": update.full,
+                        "settled": not (update.changes or update.parsed),
+                    }
+                    for update in plain
+                ],
+            )  # fmt: skip
+        for update in updates:
+            if update.ok and update.moved_to and session.scalar(select(Feed.feed_id).where(Feed.url == update.moved_to)) is None:
+                moved = {"url": update.moved_to, "redirect_seen": None}
+                session.connection().execute(_FEEDS.update().where(Feed.feed_id == update.feed_id).values(moved))
+            if update.host_wait:
+                host, until = update.host_wait
+                session.merge(HostWait(host=host[:255], until=until))
+
+    def _record_changes(self, session: Session, update: ScanUpdate, tz: ZoneInfo, look_back_days: int) -> tuple[int, int]:
+        feed = session.get_one(Feed, update.feed_id, populate_existing=True)
+        changes = update.changes
+        if changes is None:
             if update.parsed is None:
                 return 0, 0
-            feed.etag, feed.last_modified, feed.content_hash = update.etag, update.last_modified, update.content_hash
-            feed.title = update.parsed.podcast.title or feed.title
-            feed.link = update.parsed.podcast.link
-            today = update.now.astimezone(tz).date()
-            horizon = update.now - timedelta(days=look_back_days)
-            new = changed = 0
-            for episode in update.parsed.episodes:
-                outcome = _upsert(session, feed, _slim(episode, horizon), update.now, today, first_scan=first_scan, tz=tz)
-                new += outcome == "new"
-                changed += outcome == "changed"
-            return new, changed
+            changes = changes_of(update.parsed, {})
+        first_scan = feed.succeeded_at is None
+        feed.succeeded_at = update.now
+        feed.channel_fingerprint = changes.channel_fingerprint
+        feed.hints = changes.hints.model_dump(mode="json") if changes.hints != PollHints() else None
+        if changes.podcast is not None:
+            feed.title = changes.podcast.title or feed.title
+            feed.link = changes.podcast.link
+            feed.facts = changes.podcast.model_dump(mode="json")
+            feed.show_key = show_key(changes.podcast.title)
+        if not changes.episodes:
+            return 0, 0
+        horizon = update.now - timedelta(days=look_back_days)
+        arrival = _Arrival(session, feed, changes, update.now, horizon, tz, first_scan)
+        return arrival.record()
+
+    def settle_twins(self) -> dict[str, int]:
+        """Make one episode of those that several feeds carry; returns how many went, by the feed that had brought them.
+
+        The same audio file (tracking prefixes aside), or the same show, title and about the same time and length. What a digest has looked
+        at stays; else the oldest, then the one with a transcript, then the one of the older subscription. An audio file that one feed
+        gives to several episodes says nothing. Depends on the rows alone, never on the order in which they came.
+        """
+        with self._transaction() as session:
+            gone: dict[str, int] = {}
+            if session.scalar(select(Episode.episode_id).where(_UNSETTLED).limit(1)) is None:
+                return gone
+            _merge(session, _same_audio(session), gone)
+            _merge(session, _same_show_and_title(session), gone)
+            session.execute(
+                update_table(Episode).where(_UNSETTLED).values(settled=True).execution_options(synchronize_session=None)
+            )
+            return gone
+
+    # Suggestions
+
+    def suggest(self, shows: Sequence[SuggestedShow], now: datetime) -> int:
+        """Keep what was found; what was accepted or dismissed before stays so. Returns how many are new."""
+        with self._transaction() as session:
+            new = 0
+            for show in shows:
+                row = session.get(Suggestion, show.feed_id)
+                if row is None:
+                    values = show.model_dump() | {"topics": list(show.topics), "reasons": list(show.reasons), "changed_at": now}
+                    session.add(Suggestion(**values))
+                    new += 1
+                elif row.state == "proposed":
+                    row.title, row.score, row.reasons, row.changed_at = show.title, show.score, list(show.reasons), now
+                    row.topics = sorted({*row.topics, *show.topics})
+            return new
+
+    def suggestions(self, *states: str) -> list[SuggestedShow]:
+        """Suggestions in these states (`proposed` by default), best first."""
+        with self._transaction() as session:
+            rows = session.scalars(
+                select(Suggestion)
+                .where(Suggestion.state.in_(states or ("proposed",)))
+                .order_by(Suggestion.score.desc(), Suggestion.url)
+            )
+            return [SuggestedShow.model_validate(row) for row in rows]
+
+    def decide_suggestion(self, feed_id: str, state: str, now: datetime) -> SuggestedShow:
+        """Accept (and follow) or dismiss a suggestion. Raises PermanentError (`unknown_suggestion`)."""
+        with self._transaction() as session:
+            row = session.get(Suggestion, feed_id)
+            if row is None:
+                raise PermanentError("unknown_suggestion", f"{feed_id!r} is no suggestion; `top5 feeds suggestions` lists them.")
+            row.state, row.changed_at = state, now
+            return SuggestedShow.model_validate(row)
 
     # Days
 
@@ -365,49 +549,333 @@ def _connect(url: str) -> Engine:
     return engine
 
 
-def _slim(episode: ParsedEpisode, horizon: datetime) -> ParsedEpisode:
-    """Show notes of episodes older than the look-back window are not kept: only their identity is needed, and there are hundreds a feed."""
-    if episode.published is None or episode.published >= horizon:
-        return episode
-    return episode.model_copy(update={"description": ""})
+_STATE_COLUMNS = tuple(getattr(Feed, field.name) for field in fields(FeedState))
 
 
-def _upsert(
-    session: Session, feed: Feed, episode: ParsedEpisode, now: datetime, today: date, *, first_scan: bool, tz: ZoneInfo
-) -> str:
-    facts = episode.model_dump(mode="json")
-    name = session.get(EpisodeName, (feed.feed_id, episode.guid))
-    if name is not None:
-        known = session.get_one(Episode, name.episode_id)
-        if known.feed_id != feed.feed_id or known.facts == facts:
-            return "known"
-        known.facts = facts
-        return "changed"
-    audio_key = same_episode_key(episode)
-    twin = session.scalar(select(Episode).where(Episode.audio_key == audio_key)) if audio_key else None
-    if twin is not None:
-        session.add(EpisodeName(feed_id=feed.feed_id, guid=episode.guid, episode_id=twin.episode_id))
-        if episode.transcripts and not twin.facts["transcripts"] and not _looked_at(session, twin.episode_id):
-            # A network's feed repeats its shows' episodes with less said about them; the show's own feed is the better source.
-            twin.feed_id, twin.facts = feed.feed_id, facts
-        return "known"
-    # A date in the future orders nothing; such an episode is of the day on which it was seen.
-    published = episode.published if first_scan else None
-    available_on = published.astimezone(tz).date() if published and published <= now else today
-    episode_id = content_key("episode", feed.feed_id, episode.guid)[:16]
-    session.add(
-        Episode(
-            episode_id=episode_id,
-            feed_id=feed.feed_id,
-            audio_key=audio_key,
-            first_seen=now,
-            available_on=available_on,
-            facts=facts,
-        )
+def _state(row: Sequence[Any]) -> FeedState:
+    return FeedState(*row)
+
+
+_FEEDS = cast(Table, Feed.__table__)
+_NAMES = cast(Table, EpisodeName.__table__)
+_HASH: BindParameter[str] = bindparam("hash", type_=Text)
+_FAILED = (
+    _FEEDS.update()
+    .where(Feed.feed_id == bindparam("id"))
+    .values(
+        scanned_at=bindparam("scanned"),
+        reason=bindparam("why"),
+        message=bindparam("said"),
+        failures=Feed.failures + 1,
+        status=case((bindparam("gone", type_=Boolean), literal("gone")), else_=Feed.status),
+        content_hash=func.coalesce(_HASH, Feed.content_hash),
+        next_poll=bindparam("next"),
+        interval=bindparam("every"),
     )
-    session.flush()
-    session.add(EpisodeName(feed_id=feed.feed_id, guid=episode.guid, episode_id=episode_id))
-    return "new"
+)
+_SCANNED: BindParameter[datetime] = bindparam("scanned", type_=UtcDateTime)
+_SUCCEEDED = (
+    _FEEDS.update()
+    .where(Feed.feed_id == bindparam("id"))
+    .values(
+        scanned_at=bindparam("scanned"),
+        # With a body it is set after the episodes, because it tells a feed's first scan from the others.
+        succeeded_at=case((bindparam("settled", type_=Boolean), _SCANNED), else_=Feed.succeeded_at),
+        reason=bindparam("why"),
+        message=bindparam("said"),
+        failures=0,
+        etag=bindparam("tag"),
+        last_modified=bindparam("modified"),
+        content_hash=bindparam("hash"),
+        redirect_seen=bindparam("seen"),
+        next_poll=bindparam("next"),
+        interval=bindparam("every"),
+        full_at=case((bindparam("full", type_=Boolean), _SCANNED), else_=Feed.full_at),
+    )
+)
+
+
+class _Arrival:
+    """The episodes of one body on their way into the catalog, inside a transaction."""
+
+    def __init__(
+        self,
+        session: Session,
+        feed: Feed,
+        changes: FeedChanges,
+        now: datetime,
+        horizon: datetime,
+        tz: ZoneInfo,
+        first_scan: bool,
+    ) -> None:
+        self.session, self.feed, self.changes, self.now, self.horizon = session, feed, changes, now, horizon
+        self.tz, self.first_scan = tz, first_scan
+
+    def record(self) -> tuple[int, int]:
+        """Write names, episodes and facts; (new, changed)."""
+        marks = dict(zip((e.guid for e in self.changes.episodes), self.changes.fingerprints, strict=True))
+        names: dict[str, tuple[str, str | None]] = {}
+        # A feed that was never read has no names yet.
+        for guids in batched([] if self.first_scan else marks, 500):
+            found = self.session.execute(
+                select(EpisodeName.guid, EpisodeName.episode_id, EpisodeName.fingerprint).where(
+                    EpisodeName.feed_id == self.feed.feed_id, EpisodeName.guid.in_(guids)
+                )
+            )
+            names |= {guid: (episode_id, mark) for guid, episode_id, mark in found}
+        known = [e for e in self.changes.episodes if e.guid in names and names[e.guid][1] != marks[e.guid]]
+        fresh = [e for e in self.changes.episodes if e.guid not in names]
+        changed = self._revise(known, names, marks)
+        renamed = self._rename([] if self.first_scan or self.changes.partial else fresh, marks)
+        fresh = [e for e in fresh if e.guid not in renamed]
+        shared = self._join_settled([e for e in fresh if same_episode_key(e)], marks)
+        return self._add([e for e in fresh if e.guid not in shared], marks), changed + len(renamed)
+
+    def _revise(
+        self, known: Sequence[ParsedEpisode], names: Mapping[str, tuple[str, str | None]], marks: Mapping[str, str]
+    ) -> int:
+        changed = 0
+        for part in batched(known, 500):
+            ids = [names[e.guid][0] for e in part]
+            rows = {row.episode_id: row for row in self.session.scalars(select(Episode).where(Episode.episode_id.in_(ids)))}
+            for episode in part:
+                row = rows[names[episode.guid][0]]
+                facts = self._facts(episode, row.first_seen)
+                if row.feed_id != self.feed.feed_id or row.facts == facts:
+                    continue
+                row.facts, row.title_key, row.audio_key = facts, title_key(episode.title), same_episode_key(episode)
+                changed += 1
+            self.session.connection().execute(
+                _REMARK, [{"feed": self.feed.feed_id, "name": e.guid, "mark": marks[e.guid]} for e in part]
+            )
+        return changed
+
+    def _rename(self, fresh: Sequence[ParsedEpisode], marks: Mapping[str, str]) -> set[str]:
+        """New names of known episodes: the old name has gone from the feed, audio or title and day are the same."""
+        done: set[str] = set()
+        taken: set[str] = set()
+        for episode in fresh:
+            audio, title = same_episode_key(episode), title_key(episode.title)
+            if audio is None and title is None:
+                continue
+            same = (Episode.audio_key == audio) if audio else (Episode.title_key == title)
+            same = same | (Episode.title_key == title) if audio and title else same
+            for row in self.session.scalars(
+                select(Episode).where(Episode.feed_id == self.feed.feed_id, same).order_by(Episode.episode_id)
+            ):
+                if row.episode_id in taken or not ((audio and row.audio_key == audio) or _same_day(row, episode)):
+                    continue
+                names = set(
+                    self.session.scalars(
+                        select(EpisodeName.guid).where(
+                            EpisodeName.feed_id == self.feed.feed_id, EpisodeName.episode_id == row.episode_id
+                        )
+                    )
+                )
+                if names & self.changes.present:
+                    continue
+                row.facts = self._facts(episode, row.first_seen)
+                row.audio_key, row.title_key = audio, title
+                self._name([(episode.guid, row.episode_id)], marks)
+                taken.add(row.episode_id)
+                done.add(episode.guid)
+                break
+        return done
+
+    def _join_settled(self, fresh: Sequence[ParsedEpisode], marks: Mapping[str, str]) -> set[str]:
+        """Names for episodes that another feed brought in an earlier scan."""
+        done: set[str] = set()
+        for part in batched(fresh, 500):
+            keys = {same_episode_key(e): e for e in part}
+            rows = self.session.scalars(
+                select(Episode).where(
+                    Episode.audio_key.in_([key for key in keys if key]),
+                    Episode.feed_id != self.feed.feed_id,
+                    Episode.first_seen < self.now,
+                )
+            )
+            twins: dict[str, list[Episode]] = {}
+            for row in rows:
+                twins.setdefault(row.audio_key or "", []).append(row)
+            counted = Counter(same_episode_key(e) for e in part)
+            for key, found in twins.items():
+                if len(found) > 1 or counted[key] > 1:
+                    continue
+                (row,), episode = found, keys[key]
+                self._name([(episode.guid, row.episode_id)], marks)
+                done.add(episode.guid)
+                if episode.transcripts and not row.facts["transcripts"] and not _looked_at(self.session, row.episode_id):
+                    # A network's feed repeats its shows' episodes with less said about them; the show's own feed is the better source.
+                    row.feed_id, row.facts = self.feed.feed_id, self._facts(episode, row.first_seen)
+        return done
+
+    def _add(self, fresh: Sequence[ParsedEpisode], marks: Mapping[str, str]) -> int:
+        today = self.now.astimezone(self.tz).date()
+        rows: list[dict[str, Any]] = []
+        for episode in fresh:
+            usable = date_flag(episode.published, episode.published_raw, now=self.now) is None
+            published = episode.published if self.first_scan and usable else None
+            # A date in the future orders nothing; such an episode is of the day on which it was seen.
+            available_on = published.astimezone(self.tz).date() if published and published <= self.now else today
+            rows.append(
+                {
+                    "episode_id": content_key("episode", self.feed.feed_id, episode.guid)[:16],
+                    "feed_id": self.feed.feed_id,
+                    "audio_key": same_episode_key(episode),
+                    "title_key": title_key(episode.title),
+                    "first_seen": self.now,
+                    "available_on": available_on,
+                    "settled": False,
+                    "facts": self._facts(episode, self.now),
+                }
+            )
+        if rows:
+            self.session.execute(insert(Episode), rows)
+            self._name([(e.guid, row["episode_id"]) for e, row in zip(fresh, rows, strict=True)], marks)
+        return len(rows)
+
+    def _name(self, names: Sequence[tuple[str, str]], marks: Mapping[str, str]) -> None:
+        self.session.execute(
+            insert(EpisodeName),
+            [
+                {"feed_id": self.feed.feed_id, "guid": guid, "episode_id": episode_id, "fingerprint": marks[guid]}
+                for guid, episode_id in names
+            ],
+        )
+
+    def _facts(self, episode: ParsedEpisode, first_seen: datetime) -> dict[str, Any]:
+        """An unusable date gives way to the moment of first sight, and is kept as written beside the reason."""
+        flag = date_flag(episode.published, episode.published_raw, now=first_seen)
+        values: dict[str, Any] = {}
+        if flag is not None:
+            raw = episode.published_raw or (episode.published.isoformat() if episode.published else None)
+            values = {"published": first_seen, "published_raw": raw, "date_flag": flag}
+        elif episode.published is not None and episode.published < self.horizon and episode.description:
+            # Only the identity of old episodes is needed, and there are hundreds a feed.
+            values = {"description": ""}
+        return (episode.model_copy(update=values) if values else episode).model_dump(mode="json")
+
+
+_REMARK = (
+    _NAMES.update()
+    .where(EpisodeName.feed_id == bindparam("feed"), EpisodeName.guid == bindparam("name"))
+    .values(fingerprint=bindparam("mark"))
+)
+
+
+def _same_day(row: Episode, episode: ParsedEpisode) -> bool:
+    before = ParsedEpisode.model_validate(row.facts)
+    if before.date_flag or before.published is None or episode.published is None:
+        return False
+    return title_key(before.title) == title_key(episode.title) and abs(before.published - episode.published) <= timedelta(days=1)
+
+
+_UNSETTLED = Episode.settled.is_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """What decides which of several episodes stays."""
+
+    episode_id: str
+    feed_id: str
+    first_seen: datetime
+    looked_at: bool
+    order: tuple[datetime, str]
+
+
+_TWIN_COLUMNS = (Episode.episode_id, Episode.feed_id, Episode.first_seen, Feed.added_at, Feed.url)
+
+
+def _twins(session: Session, rows: Sequence[Any]) -> list[_Twin]:
+    ids = [row.episode_id for row in rows]
+    looked_at: set[str] = set()
+    for part in batched(ids, 500):
+        looked_at |= set(session.scalars(select(EpisodeDay.episode_id).where(EpisodeDay.episode_id.in_(part))))
+    return [
+        _Twin(row.episode_id, row.feed_id, row.first_seen, row.episode_id in looked_at, (row.added_at, row.url)) for row in rows
+    ]
+
+
+def _same_audio(session: Session) -> list[list[_Twin]]:
+    unsettled = select(Episode.audio_key).where(_UNSETTLED, Episode.audio_key.is_not(None))
+    shared = select(Episode.audio_key).where(Episode.audio_key.in_(unsettled)).group_by(Episode.audio_key)
+    rows = session.execute(
+        select(Episode.audio_key, *_TWIN_COLUMNS)
+        .join(Feed, Feed.feed_id == Episode.feed_id)
+        .where(Episode.audio_key.in_(shared.having(func.count() > 1)))
+    ).all()
+    groups: dict[str, list[_Twin]] = {}
+    for row, twin in zip(rows, _twins(session, rows), strict=True):
+        groups.setdefault(row.audio_key or "", []).append(twin)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _same_show_and_title(session: Session) -> list[list[_Twin]]:
+    shows = select(Feed.show_key).where(Feed.show_key.is_not(None), Feed.status != "removed").group_by(Feed.show_key)
+    unsettled = select(Episode.title_key).where(_UNSETTLED, Episode.title_key.is_not(None))
+    rows = session.execute(
+        select(Episode.title_key, Feed.show_key, Episode.facts, *_TWIN_COLUMNS)
+        .join(Feed, Feed.feed_id == Episode.feed_id)
+        .where(Feed.show_key.in_(shows.having(func.count() > 1)), Episode.title_key.in_(unsettled))
+    ).all()
+    groups: dict[tuple[str, str], list[tuple[_Twin, dict[str, Any]]]] = {}
+    for row, twin in zip(rows, _twins(session, rows), strict=True):
+        groups.setdefault((row.show_key or "", row.title_key or ""), []).append((twin, row.facts))
+    found: list[list[_Twin]] = []
+    for _, group in sorted(groups.items()):
+        if len(group) < 2:
+            continue
+        first, *others = (ParsedEpisode.model_validate(facts) for _, facts in sorted(group, key=lambda pair: pair[0].episode_id))
+        if all(same_telling(first, other) for other in others):
+            found.append([twin for twin, _ in group])
+    return found
+
+
+def _merge(session: Session, groups: Sequence[Sequence[_Twin]], gone: dict[str, int]) -> None:
+    """One episode of each group: names move to the one that stays, the others go."""
+    groups = [group for group in groups if 1 < len(group) == len({twin.feed_id for twin in group})]
+    rows: dict[str, Episode] = {}
+    for ids in batched([twin.episode_id for group in groups for twin in group], 500):
+        rows |= {row.episode_id: row for row in session.scalars(select(Episode).where(Episode.episode_id.in_(ids)))}
+    moves: list[dict[str, str]] = []
+    for group in groups:
+        owner, *others = sorted(
+            group,
+            key=lambda twin: (
+                not twin.looked_at,
+                twin.first_seen,
+                not rows[twin.episode_id].facts.get("transcripts"),
+                twin.order,
+            ),
+        )
+        kept = rows[owner.episode_id]
+        for other in others:
+            if other.looked_at:
+                continue
+            facts = rows[other.episode_id].facts
+            if facts.get("transcripts") and not kept.facts.get("transcripts") and not owner.looked_at:
+                kept.feed_id, kept.facts = other.feed_id, facts
+            moves.append({"loser": other.episode_id, "winner": owner.episode_id})
+            gone[other.feed_id] = gone.get(other.feed_id, 0) + 1
+    if moves:
+        session.flush()
+        connection = session.connection()
+        connection.execute(_RENAME, moves)
+        connection.execute(_DROP, [{"loser": move["loser"]} for move in moves])
+        session.expire_all()
+
+
+_EPISODES = cast(Table, Episode.__table__)
+_RENAME = _NAMES.update().where(EpisodeName.episode_id == bindparam("loser")).values(episode_id=bindparam("winner"))
+_DROP = _EPISODES.delete().where(Episode.episode_id == bindparam("loser"))
+
+
+def batched(items: Iterable[T], size: int) -> Generator[list[T], None, None]:
+    """Lists of at most `size` items, in order."""
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
 
 
 def _looked_at(session: Session, episode_id: str) -> bool:

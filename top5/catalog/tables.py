@@ -32,7 +32,11 @@ class Base(DeclarativeBase):
 
 
 class Feed(Base):
-    """One subscription and what its last scans said. Grain: one feed."""
+    """One subscription and what its last scans said. Grain: one feed.
+
+    `facts` is the `Podcast` and `hints` the `PollHints` as last seen; `show_key` is shared by the public and the members' feed of
+    one show; `full_at` is when the body was last asked for without validators.
+    """
 
     __tablename__ = "feeds"
 
@@ -53,30 +57,73 @@ class Feed(Base):
     failures: Mapped[int] = mapped_column(Integer, default=0)
     reason: Mapped[str | None] = mapped_column(String(40))
     message: Mapped[str | None] = mapped_column(Text)
+    next_poll: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    interval: Mapped[float | None] = mapped_column(Float)
+    full_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    channel_fingerprint: Mapped[str | None] = mapped_column(String(16))
+    show_key: Mapped[str | None] = mapped_column(String(16))
+    hints: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class HostWait(Base):
+    """A host that asked to be left alone (429, 503). Grain: one host."""
+
+    __tablename__ = "host_waits"
+
+    host: Mapped[str] = mapped_column(String(255), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Suggestion(Base):
+    """A show that was found for a topic and is not followed. Grain: one feed URL; `state` is proposed, accepted or dismissed."""
+
+    __tablename__ = "suggestions"
+
+    feed_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    url: Mapped[str] = mapped_column(Text, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    topics: Mapped[list[str]] = mapped_column(JSON)
+    score: Mapped[float] = mapped_column(Float)
+    reasons: Mapped[list[str]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16))
+    first_found: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Episode(Base):
-    """One episode, whichever feeds carry it. Grain: one episode. `facts` is the `ParsedEpisode` as last seen."""
+    """One episode, whichever feeds carry it. Grain: one episode. `facts` is the `ParsedEpisode` as last seen; `settled` is false until
+    it has been compared with other feeds' episodes.
+    """
 
     __tablename__ = "episodes"
-    __table_args__ = (Index("ix_episodes_available_on", "available_on"), Index("ix_episodes_audio_key", "audio_key"))
+    __table_args__ = (
+        Index("ix_episodes_available_on", "available_on"),
+        Index("ix_episodes_audio_key", "audio_key"),
+        Index("ix_episodes_feed_id_title_key", "feed_id", "title_key"),
+        Index("ix_episodes_settled", "settled"),
+    )
 
     episode_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     feed_id: Mapped[str] = mapped_column(ForeignKey("feeds.feed_id"))
     audio_key: Mapped[str | None] = mapped_column(Text)
+    title_key: Mapped[str | None] = mapped_column(String(16))
+    settled: Mapped[bool | None]
     first_seen: Mapped[datetime] = mapped_column(UtcDateTime)
     available_on: Mapped[date] = mapped_column(Date)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class EpisodeName(Base):
-    """Each (feed, GUID) by which an episode is known. Grain: one feed and GUID."""
+    """Each (feed, GUID) by which an episode is known. Grain: one feed and GUID. `fingerprint` is that of the item as last read."""
 
     __tablename__ = "episode_names"
+    __table_args__ = (Index("ix_episode_names_episode_id", "episode_id"),)
 
     feed_id: Mapped[str] = mapped_column(ForeignKey("feeds.feed_id"), primary_key=True)
     guid: Mapped[str] = mapped_column(Text, primary_key=True)
     episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.episode_id"))
+    fingerprint: Mapped[str | None] = mapped_column(String(16))
 
 
 class EpisodeDay(Base):

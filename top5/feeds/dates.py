@@ -11,12 +11,15 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
+from top5.feeds.model import DateFlag
+
 FUTURE_TOLERANCE = timedelta(days=2)
 """A date may lie this far ahead: publishers schedule in their own zone, and clocks are wrong."""
 
 _LONGEST = 100
 _FIRST_YEAR = 1900
 _LAST_YEAR = 2200
+_FIRST_PODCAST_YEAR = 1995
 
 # Hours from UTC. Where an abbreviation means several zones, the one that e-mail and feeds use most (RFC 822 section 5, then the
 # tz database).
@@ -99,6 +102,15 @@ def plausible_date(published: datetime | None, *, now: datetime) -> datetime | N
     if published is None or published > now + FUTURE_TOLERANCE:
         return None
     return published
+
+
+def date_flag(published: datetime | None, published_raw: str | None, *, now: datetime) -> DateFlag | None:
+    """Why a date cannot be used, or None. `impossible` lies before there was anything to subscribe to."""
+    if published is None:
+        return "unreadable" if published_raw else "missing"
+    if published.year < _FIRST_PODCAST_YEAR:
+        return "impossible"
+    return None if plausible_date(published, now=now) else "future"
 
 
 def _unaccented(text: str) -> str:

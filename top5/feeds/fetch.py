@@ -18,7 +18,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import import_module
@@ -63,6 +63,7 @@ class FetchResult:
 
     `permanent_redirect` is where the URL moved for good: the final URL, if every redirect on the way was 301 or 308.
     `retry_after` and `seconds` are seconds; `bytes_received` counts the body as it came over the wire, before decompression.
+    `partial` says that the body holds new items only (RFC 3229, status 226); `redirects` are (status, next URL), in order.
     """
 
     url: str
@@ -77,6 +78,46 @@ class FetchResult:
     retry_after: float | None = None
     seconds: float = 0.0
     bytes_received: int = 0
+    cache_control: str | None = None
+    partial: bool = False
+    redirects: tuple[tuple[int, str], ...] = ()
+
+
+class LargeBodies:
+    """A few turns for bodies that grow large, so that a scan's memory is bounded whatever its servers send at the same time."""
+
+    def __init__(self, turns: int = 2, size: int = 1_000_000) -> None:
+        self.size = size
+        self._turns = asyncio.Semaphore(turns)
+
+    def hold(self) -> "BodyHold":
+        """For one fetch: keeps its turn, should it need one, until the block is left."""
+        return BodyHold(self._turns, self.size)
+
+
+class BodyHold:
+    """One fetch's claim on a turn of `LargeBodies`; use as `async with`."""
+
+    def __init__(self, turns: asyncio.Semaphore, size: int) -> None:
+        self.size = size
+        self.held = False
+        self._turns = turns
+
+    async def __aenter__(self) -> "BodyHold":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.held:
+            self._turns.release()
+
+    async def take(self, deadline: asyncio.Timeout) -> None:
+        """Wait for a turn; the wait does not count towards `deadline`."""
+        loop = asyncio.get_running_loop()
+        left = (deadline.when() or loop.time()) - loop.time()
+        deadline.reschedule(None)
+        await self._turns.acquire()
+        self.held = True
+        deadline.reschedule(loop.time() + left)
 
 
 # --- deciding -------------------------------------------------------------------------------------
@@ -110,6 +151,7 @@ class Redirect:
 
     url: str
     permanent: bool
+    status: int = 302
 
 
 @dataclass(frozen=True)
@@ -157,7 +199,7 @@ def judge(target: Target, status: int, headers: Mapping[str, str], *, conditiona
             following = ""
         if not following:
             raise PermanentError("bad_url", f"{shown} redirects to no usable address; tell the publisher or update the address.")
-        return Redirect(following, permanent=status in _PERMANENT_REDIRECTS)
+        return Redirect(following, permanent=status in _PERMANENT_REDIRECTS, status=status)
     if status == 304 and conditional:
         return NotModified()
     if 200 <= status < 300:
@@ -495,12 +537,15 @@ class Fetcher:
         accept: str = FEED_ACCEPT,
         timeout: float | None = None,
         sink: BinaryIO | None = None,
+        hold: BodyHold | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> FetchResult:
         """GET `url`, following redirects; with `validators`, only if it changed.
 
         `max_bytes` (default: the settings') bounds the body both on the wire and decompressed; `timeout` (default: the settings')
-        the seconds of all hops together. With a `sink` the body is written there piece by piece instead of being kept; after an
-        error it holds a part. Raises PermanentError (`gone`, `not_found`, `forbidden`, `unauthorised`, `refused`, `too_large`,
+        the seconds of all hops together. `headers` are added for the host of `url` alone, so that a redirect takes no key elsewhere.
+        A body that grows beyond `hold.size` waits for its turn. With a `sink` it is written there piece by piece instead of being
+        kept; after an error it holds a part. Raises PermanentError (`gone`, `not_found`, `forbidden`, `unauthorised`, `refused`, `too_large`,
         `bad_url`, `private_address`, `too_many_redirects`, `not_http`, `bad_encoding`) or TransientError (`timeout`, `dns`,
         `connection`, `rate_limited`, `server_error`, `not_saved`).
         """
@@ -512,11 +557,15 @@ class Fetcher:
             session=session,
             url=url,
             headers=_request_headers(validators, accept),
+            own_headers=headers or {},
+            own_host=parse_target(url).key,
             validators=validators,
             limit=max_bytes or self._settings.max_bytes,
             sink=sink,
             now=self._now,
+            hold=hold,
         )
+        redirects: list[tuple[int, str]] = []
         remaining = timeout or self._settings.timeout
         seconds = 0.0
         current, permanent, seen = url, True, {url}
@@ -532,9 +581,10 @@ class Fetcher:
                 remaining -= spent
             if not isinstance(outcome, Redirect):
                 moved = current if hop and permanent else None
-                return fetch.result(outcome, target, permanent_redirect=moved, seconds=seconds)
+                return fetch.result(outcome, target, permanent_redirect=moved, seconds=seconds, redirects=tuple(redirects))
             permanent = permanent and outcome.permanent
             current = outcome.url
+            redirects.append((outcome.status, current))
             if current in seen:
                 raise PermanentError("too_many_redirects", f"{mask_url(url)} redirects in a circle; tell the publisher.")
             if remaining <= 0:
@@ -565,22 +615,26 @@ class _Fetch:
     limit: int
     sink: BinaryIO | None
     now: Callable[[], datetime]
+    hold: BodyHold | None = None
+    own_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    own_host: str = ""
 
     async def hop(self, target: Target, seconds: float) -> Redirect | _Answer:
         """One request within `seconds`; aiohttp's errors become ours."""
         shown = mask_url(target.url)
         conditional = bool(self.validators.etag or self.validators.last_modified)
+        headers = {**self.headers, **self.own_headers} if self.own_headers and target.key == self.own_host else self.headers
         try:
             async with (
-                asyncio.timeout(seconds),
-                self.session.get(_yarl(target), headers=self.headers, allow_redirects=False) as response,
+                asyncio.timeout(seconds) as deadline,
+                self.session.get(_yarl(target), headers=headers, allow_redirects=False) as response,
             ):
                 verdict = judge(target, response.status, response.headers, conditional=conditional, now=self.now())
                 if isinstance(verdict, Redirect):
                     return verdict
                 if isinstance(verdict, NotModified):
                     return _Answer(verdict, response.status, response.headers, None, 0)
-                body, received = await self._read(response, shown)
+                body, received = await self._read(response, shown, deadline)
                 return _Answer(verdict, response.status, response.headers, body, received)
         except TimeoutError as error:
             # asyncio's and all of aiohttp's timeouts alike.
@@ -604,7 +658,7 @@ class _Fetch:
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError("connection", f"{shown} broke off ({type(error).__name__}); it is tried again.") from error
 
-    async def _read(self, response: aiohttp.ClientResponse, shown: str) -> tuple[bytes | None, int]:
+    async def _read(self, response: aiohttp.ClientResponse, shown: str, deadline: asyncio.Timeout) -> tuple[bytes | None, int]:
         too_large = PermanentError(
             "too_large", f"{shown} is larger than {self.limit} bytes; raise the limit (scan.max_bytes for feeds) if you trust it."
         )
@@ -625,6 +679,8 @@ class _Fetch:
                     if size > self.limit:
                         raise too_large
                     if self.sink is None:
+                        if self.hold is not None and not self.hold.held and size > self.hold.size:
+                            await self.hold.take(deadline)
                         kept += piece
                     else:
                         _write(self.sink, piece, shown)
@@ -637,7 +693,15 @@ class _Fetch:
             raise TransientError("connection", f"{shown} broke off inside its compressed body; it is tried again.")
         return (bytes(kept) if self.sink is None else None), received
 
-    def result(self, answer: _Answer, target: Target, *, permanent_redirect: str | None, seconds: float) -> FetchResult:
+    def result(
+        self,
+        answer: _Answer,
+        target: Target,
+        *,
+        permanent_redirect: str | None,
+        seconds: float,
+        redirects: tuple[tuple[int, str], ...],
+    ) -> FetchResult:
         """The answer as callers see it."""
         headers, sent = answer.headers, self.validators
         unchanged = isinstance(answer.verdict, NotModified)
@@ -655,6 +719,9 @@ class _Fetch:
             retry_after=retry_after_seconds(headers.get("Retry-After"), now=self.now()),
             seconds=seconds,
             bytes_received=answer.received,
+            cache_control=headers.get("Cache-Control"),
+            partial=answer.status == 226 and "feed" in headers.get("IM", "").lower(),
+            redirects=redirects,
         )
 
 

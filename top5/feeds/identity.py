@@ -7,7 +7,8 @@ summaries change between scans and identify nothing.
 import hashlib
 import re
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from top5.feeds.model import ParsedEpisode
@@ -26,6 +27,15 @@ _TRACKERS = frozenset({
 _MEDIA_ENDINGS = ("mp3", "m4a", "m4b", "m4v", "mp4", "aac", "ogg", "oga", "opus", "wav", "flac", "mpga", "mov", "webm")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9\-_]{0,62})\.)+[a-z][a-z0-9\-]{1,62}(?::\d{1,5})?", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
+_MEMBERS = re.compile(
+    r"\([^)]*\)|\[[^\]]*\]|\b(?:ad[- ]?free|premium|members?(?:[- ]only)?|subscribers?|patrons?|patreon|private|early access|bonus)\b"
+    r"(?:\s+(?:feed|edition|version))?",
+    re.IGNORECASE,
+)
+_SHORTEST_TITLE = 8
+_SHORTEST_SHOW = 4
+_EARLY = timedelta(days=35)
+_ADVERTISEMENTS = 600.0
 
 
 def episode_guid(
@@ -43,14 +53,18 @@ def episode_guid(
     hash of title and date. The guid is taken as written, save for spaces around it and control characters; longer than 512
     characters it becomes its hash.
     """
-    for candidate in (guid, peel_enclosure(enclosure_url) if enclosure_url else None, link):
-        cleaned = "".join(char for char in candidate or "" if unicodedata.category(char) not in ("Cc", "Cs")).strip()
+    for number, candidate in enumerate((guid, enclosure_url, link)):
+        text = (peel_enclosure(candidate) if number == 1 else candidate) if candidate else ""
+        if not text.isprintable():
+            text = "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cs"))
+        cleaned = text.strip()
         if cleaned:
             return cleaned if len(cleaned) <= _LONGEST_GUID else _hash(cleaned)
     when = published.isoformat() if published else (published_raw or "").strip()
     return _hash(f"{_SPACES.sub(' ', title).strip().casefold()}\n{when}")
 
 
+@lru_cache(maxsize=8192)
 def peel_enclosure(url: str) -> str:
     """The audio's own URL: tracking prefixes peeled off, `https`, host in lower case, no fragment, no query.
 
@@ -83,6 +97,37 @@ def same_episode_key(episode: ParsedEpisode) -> str | None:
     if parts is None or (parts.path in ("", "/") and not parts.query):
         return None
     return peeled
+
+
+def title_key(title: str) -> str | None:
+    """What episodes of one show share when they have the same title, spelling aside; None where the title is too short to tell."""
+    words = _words(title)
+    return _short_hash(words) if len(words) >= _SHORTEST_TITLE else None
+
+
+def show_key(title: str) -> str | None:
+    """What the public and the members' feed of a show share: its title without `(Ad-Free)`, `Premium` and the like."""
+    words = _words(_MEMBERS.sub(" ", title))
+    return _short_hash(words) if len(words) >= _SHORTEST_SHOW else None
+
+
+def same_telling(one: ParsedEpisode, other: ParsedEpisode) -> bool:
+    """Whether two episodes of one show with one title can be the same: published within 35 days, for members hear it early, and about
+    equally long, for theirs lacks the advertisements."""
+    if one.published and other.published and abs(one.published - other.published) > _EARLY:
+        return False
+    if one.duration and other.duration:
+        return abs(one.duration - other.duration) <= max(_ADVERTISEMENTS, 0.15 * max(one.duration, other.duration))
+    return True
+
+
+def _words(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.findall(r"\w+", folded))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _split(url: str) -> SplitResult | None:

@@ -51,7 +51,7 @@ MAX_EPISODES = 20_000
 MAX_TITLE = 500
 MAX_DESCRIPTION = 200_000
 MAX_URL = 4_096
-_MAX_SHORT = 200
+MAX_SHORT = 200
 _MAX_TRANSCRIPTS = 20
 _MAX_PEOPLE = 50
 _MAX_SOUNDBITES = 50
@@ -109,7 +109,7 @@ class Extras:
     medium: str | None = None
     locked: bool | None = None
     update_frequency: UpdateFrequency | None = None
-    hints: PollHints = PollHints()
+    hints: PollHints = _NO_HINTS
 
 
 def parse_feed(body: bytes, *, content_type: str | None = None, url: str | None = None) -> ParsedFeed:
@@ -200,7 +200,7 @@ def _inspected(body: bytes, url: str | None) -> tuple[bytes, tuple[LiveItem, ...
     if root is None:
         return body, ()
     if has_more_attributes(root, MAX_ATTRIBUTES):
-        raise PermanentError("not_a_feed", f"{_shown(url)} is made to exhaust its reader; unsubscribe or tell the publisher.")
+        raise exhausting(url)
     live = [element for element in root.iter("{*}liveItem") if is_podcast(name_of(element)[0])] if has_live else []
     # An element inside another goes with it.
     found = tuple(live_item(element, url) for element in live)
@@ -229,6 +229,11 @@ def _decoded(body: bytes, encoding: str) -> str:
     return text.removeprefix("\ufeff").lstrip()
 
 
+def exhausting(url: str | None) -> PermanentError:
+    """The failure of a feed that is built to keep its reader busy."""
+    return PermanentError("not_a_feed", f"{_shown(url)} is made to exhaust its reader; unsubscribe or tell the publisher.")
+
+
 def _not_a_feed(body: bytes, url: str | None) -> PermanentError:
     head = body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
@@ -251,9 +256,7 @@ def _shown(url: str | None) -> str:
 # --- the lxml pass --------------------------------------------------------------------------------
 
 
-def _extras(
-    root: XmlElement | None, url: str | None, entries: list[Fields], warnings: list[str]
-) -> tuple[Extras, list[Extras]]:
+def _extras(root: XmlElement | None, url: str | None, entries: list[Fields], warnings: list[str]) -> tuple[Extras, list[Extras]]:
     if root is None:
         return Extras(), [Extras()] * len(entries)
     items = [item_extras(element, url) for element in root.iter("{*}item", "{*}entry")]
@@ -282,7 +285,7 @@ def item_extras(element: XmlElement, url: str | None) -> Extras:
             guid = text_of(child) or None
         elif kind == "itunes":
             if name == "author":
-                author = author or one_line(text_of(child), _MAX_SHORT) or None
+                author = author or one_line(text_of(child), MAX_SHORT) or None
             elif name == "title":
                 title = title or text_of(child) or None
         elif kind == "":
@@ -292,7 +295,9 @@ def item_extras(element: XmlElement, url: str | None) -> Extras:
             elif name == "skipHours":
                 # 24 is the older spelling of midnight.
                 hours = (text_of(hour) for hour in child.iterchildren())
-                skip_hours = tuple(sorted({int(hour) % 24 for hour in hours if hour.isdecimal() and len(hour) < 3 and int(hour) < 25}))
+                skip_hours = tuple(
+                    sorted({int(hour) % 24 for hour in hours if hour.isdecimal() and len(hour) < 3 and int(hour) < 25})
+                )
             elif name == "skipDays":
                 days = (text_of(day)[:3].lower() for day in child.iterchildren())
                 skip_days = tuple(sorted({_WEEKDAYS[day] for day in days if day in _WEEKDAYS}))
@@ -310,7 +315,7 @@ def item_extras(element: XmlElement, url: str | None) -> Extras:
                     )
                 )
         elif name == "person":
-            person = one_line(text_of(child), _MAX_SHORT)
+            person = one_line(text_of(child), MAX_SHORT)
             # "If role is missing then host is assumed": the namespace's own rule.
             if person:
                 people.append(Person(name=person, role=(short(child.get("role")) or "host").lower()))
@@ -319,7 +324,7 @@ def item_extras(element: XmlElement, url: str | None) -> Extras:
         elif name == "soundbite":
             start, duration = _seconds(child.get("startTime")), _seconds(child.get("duration"))
             if start is not None and duration:
-                soundbites.append(Soundbite(start=start, duration=duration, title=one_line(text_of(child), _MAX_SHORT)))
+                soundbites.append(Soundbite(start=start, duration=duration, title=one_line(text_of(child), MAX_SHORT)))
         elif name == "txt":
             words = one_line(text_of(child), MAX_URL)
             if words:
@@ -334,7 +339,7 @@ def item_extras(element: XmlElement, url: str | None) -> Extras:
         elif name == "updateFrequency":
             complete = (child.get("complete") or "").lower() == "true"
             frequency = UpdateFrequency(
-                text=one_line(text_of(child), _MAX_SHORT), rrule=short(child.get("rrule")), complete=complete
+                text=one_line(text_of(child), MAX_SHORT), rrule=short(child.get("rrule")), complete=complete
             )
     return Extras(
         guid=guid,
@@ -460,7 +465,7 @@ def episode_of(entry: Fields, extras: Extras, url: str | None) -> ParsedEpisode:
 def _published(entry: Fields) -> tuple[datetime | None, str | None]:
     # Asked for by `in` first: feedparser answers for a missing `updated` with `published`, and warns.
     raws = (string(entry.get(key)) for key in ("published", "updated", "created") if key in entry)
-    said = [text for raw in raws if (text := one_line(raw, _MAX_SHORT))]
+    said = [text for raw in raws if (text := one_line(raw, MAX_SHORT))]
     for raw in said:
         moment = parse_date(raw)
         if moment is not None:
@@ -486,9 +491,7 @@ def _enclosure(entry: Fields, url: str | None) -> Enclosure | None:
             if address:
                 length = string(item.get("length") or item.get("filesize")).strip()
                 size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
-                found.append(
-                    Enclosure(url=address, type=short(item.get("type")), length=size if 0 < size < MAX_LENGTH else None)
-                )
+                found.append(Enclosure(url=address, type=short(item.get("type")), length=size if 0 < size < MAX_LENGTH else None))
         if found:
             break
     return next((item for item in found if is_audio(item)), found[0] if found else None)
@@ -563,7 +566,7 @@ def web_url(raw: object, base: str | None) -> str | None:
     if not text or len(text) > MAX_URL:
         return None
     try:
-        absolute = urljoin(base, text) if base else text
+        absolute = urljoin(base, text) if base and not text.startswith(("https://", "http://")) else text
         parts = urlsplit(absolute)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
@@ -583,7 +586,7 @@ def one_line(text: str, limit: int) -> str:
 
 def short(value: object) -> str | None:
     """A string of at most 200 characters on one line; None for nothing."""
-    return one_line(string(value), _MAX_SHORT) or None
+    return one_line(string(value), MAX_SHORT) or None
 
 
 def _clean(text: str) -> str:

@@ -44,8 +44,8 @@ class XmlElement(Protocol):
         """The pieces of text inside, in order."""
         ...
 
-    def iterchildren(self) -> Iterator["XmlElement"]:
-        """Direct children."""
+    def iterchildren(self, *tags: str) -> Iterator["XmlElement"]:
+        """Direct children, by default all."""
         ...
 
     def iter(self, *tags: str) -> Iterator["XmlElement"]:
@@ -84,6 +84,7 @@ _AMPERSAND = re.compile(
     rb"<!\[CDATA\[(?:.*?\]\]>|.*)|&(?:(?P<xml>(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)|[A-Za-z][A-Za-z0-9]{1,30};|)",
     re.DOTALL,
 )
+_FIRST_TAG = re.compile(rb"<[A-Za-z_]")
 _NOT_XML_CHARACTERS = re.compile("[^\\t\\n\\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -122,6 +123,9 @@ def sift(body: bytes, tags: Sequence[str], keep: Callable[[XmlElement], bool]) -
     as a whole. None where the document is malformed in any way, declares a document type, or is cut short: then nothing that
     `keep` was shown may be believed. Nothing is fetched and no entity is expanded.
     """
+    prolog = _FIRST_TAG.search(body)
+    if prolog is None or b"<!ENTITY" in body or b"<!DOCTYPE" in body[: prolog.start()]:
+        return None
     reading = _iterparse(
         io.BytesIO(body),
         events=("end",),

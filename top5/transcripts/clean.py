@@ -43,6 +43,7 @@ _INVISIBLE = re.compile(
 _NEWLINES = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _TAG = re.compile(r"</?(?:c|i|b|u|v|s|p|br|em|rt|ruby|font|lang|span|strong|sup|sub|a)(?:[.\s][^<>]*)?/?>|<\d[\d:.,]*>", re.I)
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
+_MARKED = re.compile(r"[<&{\\]")
 _SPACE = re.compile(r"\s+")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]+)*(?:\s+([^<>]*))?>", re.I)
 
@@ -105,6 +106,8 @@ def normalise(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """One line of speech: caption markup gone, entities decoded, whitespace single. Angle brackets of no known tag stay."""
+    if text.isascii() and text.isprintable() and not _MARKED.search(text):
+        return " ".join(text.split())
     text = _OVERRIDE.sub("", _TAG.sub("", text).replace("\\N", " "))
     return _SPACE.sub(" ", normalise(html.unescape(text))).strip()
 
@@ -122,6 +125,8 @@ def split_voices(text: str) -> list[tuple[str | None, str]]:
 
     Neighbouring parts of one speaker are joined.
     """
+    if "<v" not in text and "<V" not in text:
+        return [(None, text)] if text.strip() else []
     parts: list[tuple[str | None, str]] = []
     speaker: str | None = None
     begin = 0

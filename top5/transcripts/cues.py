@@ -7,6 +7,7 @@ which format a file is, order and overlap of times, names in front of the text (
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol, cast
 
@@ -75,6 +76,8 @@ def _seconds(groups: Sequence[str | None]) -> float | None:
     ) / 1000
 
 
+# Each line is asked for as the next one, too.
+@lru_cache(maxsize=8)
 def _timing(line: str) -> _Timing | None:
     """The timing line of a cue, or None where `line` is something else."""
     if not line[:12].lstrip()[:1].isdigit():

@@ -47,11 +47,13 @@ def find_loops(texts: Sequence[str]) -> list[Loop]:
         fewest = next(times for longest, times in _FEWEST if period <= longest)
         same = np.concatenate(([False], ids[period:] == ids[:-period], [False]))
         edges = np.flatnonzero(same[1:] != same[:-1])
-        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        begins, ends = edges[::2], edges[1::2]
+        # "Ha ha ha" and a counted-out "one two one two" are said on purpose more often than sentences are.
+        long = (ends + period - begins) // period >= fewest
+        for begin, end in zip(begins[long], ends[long], strict=True):
             first, last = int(begin), int(end) + period
             times = (last - first) // period
-            # "Ha ha ha" and a counted-out "one two one two" are said on purpose more often than sentences are.
-            if times >= fewest and not taken[first:last].any():
+            if not taken[first:last].any():
                 taken[first:last] = True
                 found.append(Loop(first, last, " ".join(words[first : first + period]), times))
     return sorted(found, key=lambda loop: loop.first)

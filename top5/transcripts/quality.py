@@ -34,11 +34,14 @@ _COMPRESSIBLE, _HOPELESS = 2.6, 4.5
 # Whisper gives a window up below -1.0 (Radford et al. 2022, section 4.5); base.en on clear speech has -0.15 to -0.35.
 _GOOD_LOG_PROBABILITY, _BAD_LOG_PROBABILITY = -0.6, -1.4
 _INAUDIBLE = re.compile(
-    r"[\[(<]\s*(?:inaudible|unintelligible|indistinct|indiscernible|unclear|crosstalk|cross talk|\?{2,}|\*{2,}|_{2,})[^\])>]{0,30}[\])>]", re.I
+    r"[\[(<]\s*(?:inaudible|unintelligible|indistinct|indiscernible|unclear|crosstalk|cross talk|\?{2,}|\*{2,}|_{2,})[^\])>]{0,30}[\])>]",
+    re.I,
 )
 _MUCH_INAUDIBLE = 0.02
 
-FaultKind = Literal["repeat_loop", "lost_speech", "repetitive", "odd_pace", "low_confidence", "other_language", "inaudible", "too_short"]
+FaultKind = Literal[
+    "repeat_loop", "lost_speech", "repetitive", "odd_pace", "low_confidence", "other_language", "inaudible", "too_short"
+]
 
 
 class Fault(BaseModel):
@@ -147,8 +150,8 @@ def unheard(voice: Sequence[tuple[float, float]], heard: Sequence[tuple[float, f
 
 def _coverage(transcript: Transcript, audio_seconds: float | None, faults: list[Fault]) -> float:
     decoding = transcript.decoding
-    if decoding is not None:
-        missing = decoding.unheard / decoding.voice if decoding.voice else 0.0
+    if decoding is not None and decoding.voice:
+        missing = decoding.unheard / decoding.voice
         if decoding.longest_hole >= _HOLE_BY_VOICE or missing > 0.1:
             faults.append(
                 Fault(kind="lost_speech", detail=f"{decoding.unheard:.0f} of {decoding.voice:.0f} s of speech are without words")
@@ -163,7 +166,9 @@ def _coverage(transcript: Transcript, audio_seconds: float | None, faults: list[
     if transcript.words >= _FEWEST_WORDS_FOR_HOLES:
         for begin, seconds in _holes(timed):
             missing += seconds
-            faults.append(Fault(kind="lost_speech", at=begin, detail=f"about {seconds:.0f} s without words from {_clock(begin)} on"))
+            faults.append(
+                Fault(kind="lost_speech", at=begin, detail=f"about {seconds:.0f} s without words from {_clock(begin)} on")
+            )
     if audio_seconds:
         tail = audio_seconds - covered
         # Music, credits and the next advertisement are often left out.
@@ -207,7 +212,11 @@ def _repetition(segments: Sequence[Segment], texts: Sequence[str], faults: list[
     words = sum(len(text.split()) for text in texts)
     for loop in loops:
         faults.append(
-            Fault(kind="repeat_loop", at=_time_of(segments, loop.first), detail=f"{loop.phrase[:80]!r} stands {loop.times} times in a row")
+            Fault(
+                kind="repeat_loop",
+                at=_time_of(segments, loop.first),
+                detail=f"{loop.phrase[:80]!r} stands {loop.times} times in a row",
+            )
         )
     looped = sum(loop.last - loop.first for loop in loops) / max(1, words)
     ratio = compression_ratio(texts)
@@ -234,7 +243,7 @@ def _time_of(segments: Sequence[Segment], position: int) -> float | None:
 def _pace(transcript: Transcript, audio_seconds: float | None, faults: list[Fault]) -> float:
     decoding = transcript.decoding
     timed = sum(segment.start is not None for segment in transcript.segments) >= 0.5 * len(transcript.segments)
-    spoken = decoding.voice if decoding else (transcript.duration if timed else 0.0) or audio_seconds or 0.0
+    spoken = (decoding.voice if decoding else 0.0) or (transcript.duration if timed else 0.0) or audio_seconds or 0.0
     if not spoken:
         return 1.0
     wpm = transcript.words / (spoken / 60)

@@ -1,4 +1,4 @@
-"""What in a transcript is not content: sponsor reads, the house's own promotion, greetings, goodbyes.
+"""What in a transcript is not content: sponsor reads, the house's own promotion, greetings, goodbyes, music, words of other episodes.
 
 Belongs here: the rules and how far a read goes. Does not belong here: what happens to marked segments (the insights' business).
 
@@ -15,10 +15,11 @@ from typing import Literal
 from top5.transcripts.model import Segment
 from top5.transcripts.words import ends_sentence
 
-MarkKind = Literal["sponsor", "promo", "greeting", "outro"]
+MarkKind = Literal["sponsor", "promo", "greeting", "outro", "music", "repeat"]
 
 _MAX_READ = 16  # sentences on each side of what gave a read away
 _LOOK_AHEAD = 3  # sentences without a sign of selling that may stand inside a read
+_MAX_ITEM = 8  # paragraphs of a sponsored item in a written script
 _EDGE_SECONDS = 150.0
 _EDGE_SENTENCES = 14
 _EDGE_SHARE = 0.12
@@ -110,7 +111,8 @@ _READS = (
         "promo code",
         "sponsor",
         0.95,
-        r"\b(?:use|using|enter|with|apply|mention|just)\b[^.?!]{0,30}\b(?:promo|coupon|discount|offer|referral|listener) code[,:]? "
+        r"\b(?:use|using|enter|with|apply|mention|just)\b[^.?!]{0,30}\b(?:promo|coupon|discount|offer|referral|"
+        r"listener) code[,:]? "
         r"(?!(?:in|is|are|as|at|for|from|on|that|which|system|and|or|to|of|when|was|if|the|a)\b)\W*\w+",
     ),
     _rule(
@@ -131,22 +133,26 @@ _READS = (
         "rate us",
         "promo",
         0.9,
-        r"\b(?:leave|give|write|drop) (?:us|me|the show|this show) an? (?:\w+[- ]){0,3}?(?:review|rating)\b|\brate (?:and review )?"
+        r"\b(?:leave|give|write|drop) (?:us|me|the show|this show) an? (?:\w+[- ]){0,3}?(?:review|rating)\b|"
+        r"\brate (?:and review )?"
         r"(?:us|the show|this (?:show|podcast))\b|\b(?:5|five)[- ]star review (?:on|if|in)\b",
     ),
     _rule(
         "subscribe",
         "promo",
         0.85,
-        r"\b(?:like|rate|follow|share)(?:,| and|, and) (?:and )?subscribe\b|\bsubscribe to (?:us|our|the (?:show|podcast|channel|feed|newsletter)|"
-        r"this (?:show|podcast|channel))\b|\b(?:please|don't forget to|make sure (?:to|you)|be sure to|go and|hit|smash) (?:\w+ ){0,2}?subscribe\b|"
+        r"\b(?:like|rate|follow|share)(?:,| and|, and) (?:and )?subscribe\b|\bsubscribe to (?:us|our|"
+        r"the (?:show|podcast|channel|feed|newsletter)|"
+        r"this (?:show|podcast|channel))\b|\b(?:please|don't forget to|make sure (?:to|you)|be sure to|go and|"
+        r"hit|smash) (?:\w+ ){0,2}?subscribe\b|"
         r"\bsubscribe (?:wherever|in your (?:favou?rite )?podcast|on (?:apple|spotify|youtube))",
     ),
     _rule(
         "newsletter",
         "promo",
         0.85,
-        r"\b(?:sign up (?:for|to)|subscribe to|join|get (?:in )?on|check out) (?:our|my|the (?:show|companion)(?:'s)?) (?:\w+ ){0,3}?"
+        r"\b(?:sign up (?:for|to)|subscribe to|join|get (?:in )?on|check out) (?:our|my|the (?:show|"
+        r"companion)(?:'s)?) (?:\w+ ){0,3}?"
         r"(?:newsletter|mailing list)\b|\bwe(?:'ve| have)(?: got)? a (?:\w+ )?newsletter\b|\bget in on the newsletter\b",
     ),
     _rule(
@@ -158,10 +164,49 @@ _READS = (
         r"support (?:us|the show|this (?:show|podcast)) (?:on|at|by)|join our (?:discord|slack|community|patreon))\b",
     ),
     _rule(
+        "word from the house",
+        "promo",
+        0.9,
+        r"\b(?:word|note|message|one|plug|announcement) (?:about us|(?:from|about) (?:the house|this network|"
+        r"our network|our sister)|"
+        r"for our (?:friends|sister))\b|\bhouse (?:news|business|promo|keeping|announcement)\b|^from this network\b|"
+        r"\bour (?:friends (?:at|over at)|sister (?:show|podcast))\b[^.?!]{0,60}\b(?:back|new|season|episode|"
+        r"live|podcast|show|evening)\b",
+    ),
+    _rule(
+        "members",
+        "promo",
+        0.8,
+        r"\b(?:our |the )?members'? (?:get|feed|have|of the)\b|\bmembership program|\bour (?:newest|new) members\b|"
+        r"\bditch the ads\b|\b(?:membership|supporter|\w+\+\+) shout[- ]?outs?\b|\bsupport(?:ing)? our work\b",
+    ),
+    _rule(
+        "live show",
+        "promo",
+        0.8,
+        r"\bour (?:\w+ ){0,2}?live (?:show|evening|event|recording)\b|\blive on stage\b|"
+        r"\b(?:doing|have|got) a live (?:show|evening|event)\b|\b(?:bought|get|got) your tickets?\b|\bfree for \S+ members\b",
+    ),
+    _rule(
+        "newsletter for more",
+        "promo",
+        0.85,
+        r"\b(?:scan|check|read|see|and|also) (?:\w+ )?(?:the|our) (?:companion )?newsletter for (?:all|even|more|the)\b|"
+        r"\b(?:subscribe|sign up) to the (?:\w+ ){0,3}newsletter\b|^sign up (?:today|now) at\b|\blinks worth clicking\b",
+    ),
+    _rule(
+        "other episodes",
+        "promo",
+        0.8,
+        r"\b(?:scroll back|find (?:those|them|it|that)) in your feed\b|^coming up (?:this|next) week\b|"
+        r"\b(?:awesome|great|good|some) (?:episodes?|pods?) coming up\b",
+    ),
+    _rule(
         "tell a friend",
         "promo",
         0.8,
-        r"\b(?:tell|forward this to|share (?:this|it|the show) with) a (?:friend|colleague)\b|\bwherever you get your podcasts\b",
+        r"\b(?:tell|forward this to|share (?:this|it|the show) with) a (?:friend|colleague)\b|"
+        r"\bwherever you get your podcasts\b",
     ),
 )
 _GREETINGS = (
@@ -169,28 +214,70 @@ _GREETINGS = (
         "welcome",
         "greeting",
         0.85,
-        r"^\W*(?:\w+[,!]? ){0,6}?welcome (?:back )?(?:to|everyone|everybody|in)\b|\bwelcome to (?:the show|[A-Z])",
+        r"^\W*(?:\w+[,!]? ){0,6}?welcome (?:back )?(?:to|everyone|everybody|in)\b|"
+        r"\bwelcome (?:back )?to (?:the show|(?-i:[A-Z]))",
     ),
-    _rule("hello", "greeting", 0.8, r"^(?:hello|hi|hey|good (?:morning|evening|afternoon)|what'?s up|what up)\b.{0,60}$"),
-    _rule("thanks for having me", "greeting", 0.85, r"\bthank(?:s| you)\b.{0,30}\bfor (?:having|inviting) (?:me|us)\b"),
+    _rule("welcome", "greeting", 0.8, r"(?:^|\. |, )(?:so )?welcome\W*$"),
+    _rule(
+        "what this show is",
+        "greeting",
+        0.8,
+        r"^(?:in (?:these|this) episodes?,|this is where|we'll (?:take some time|discuss) .{0,60}\bnews\b)|"
+        r"\band this is (?-i:[A-Z]\w+)(?: (?-i:[A-Z]\w+)){0,4} for the week\b|"
+        r"^(?:\w+ \w+, )?this is (?-i:[A-Z]\w+(?: [A-Z]\w+){0,3})[,.]",
+    ),
+    _rule(
+        "introduces",
+        "greeting",
+        0.8,
+        r"^(?:and |so |well,? |yes,? )*(?:i'm|i am|he is|she is|he's|she's) .{0,30}\b(?:ceo|founder|co-?founder|"
+        r"engineer|scientist|strategist|host|"
+        r"director|responder)\b|\bjoined (?:today |as always |once again |again )*by\b|"
+        r"^(?:we have with us|with us today|today,? we'?re joined|our guest is|my guest is|one guest)\b|"
+        r"\bwe have (?-i:[A-Z]\w+ [A-Z]\w+) with us\b|"
+        r"\bi'm with (?-i:[A-Z]\w+ [A-Z]\w+)\.",
+    ),
+    _rule(
+        "hello",
+        "greeting",
+        0.8,
+        r"^(?:hello|hi|hey|good (?:morning|evening|afternoon)|what'?s up|what up|"
+        r"happy \w+day)\b.{0,60}$|, (?:hello|good (?:morning|evening))\W*$",
+    ),
+    _rule(
+        "thanks for having me",
+        "greeting",
+        0.85,
+        r"\bthank(?:s| you)\b.{0,30}\bfor (?:having|inviting) (?:me|us)\b|"
+        r"\bappreciate (?:you|y'all)(?: guys)? having (?:me|us)\b",
+    ),
     _rule(
         "good to be here",
         "greeting",
         0.8,
-        r"^.{0,25}\b(?:great|good|happy|glad|excited|honou?r(?:ed)?|pleasure|lovely|nice) to be (?:here|back|with you)\b.{0,40}$",
+        r"^.{0,25}\b(?:great|good|happy|glad|excited|honou?r(?:ed)?|pleasure|lovely|nice) to be (?:here|back|"
+        r"with you)\b.{0,40}$",
     ),
     _rule(
         "how are you",
         "greeting",
         0.8,
-        r"^.{0,30}\bhow (?:are you|have you been|is it going|was (?:the|your) (?:trip|weekend|week))\b.{0,30}$",
+        r"^.{0,30}\bhow (?:are you|'?re you|have you been|is it going|was (?:the|your) (?:trip|weekend|"
+        r"week))\b.{0,30}$|^.{0,30}\bhow(?:'s| is) it going\b.{0,20}$|"
+        r"^(?:i'm |i am |it's )?(?:doing|going) (?:really |very |pretty )?(?:great|good|well|fine|"
+        r"okay)\b.{0,25}$|^great today\b.{0,20}$|"
+        r"^.{0,15}\bhow're you (?:doing|today)\b.{0,20}$",
+    ),
+    _rule(
+        "big fan", "greeting", 0.7, r"^.{0,20}\b(?:big|huge|long-?time) (?:fan|listener)\b.{0,20}$|\bi've listened (?:to|for)\b"
     ),
     _rule(
         "who is here",
         "greeting",
         0.8,
         r"^(?:(?:and|so|hey|i'm|my name is|this is)\b.{0,40})?"
-        r"\b(?:i'm your host|i am your host|joined (?:today|as always|by my)|with me (?:today|as always) is|my guests? today)\b",
+        r"\b(?:i'm your host|i am your host|joined (?:today|as always|by my)|with me (?:today|as always) is|"
+        r"my guests? today)\b",
     ),
     _rule(
         "who is here",
@@ -205,13 +292,15 @@ _OUTROS = (
         "that was",
         "outro",
         0.8,
-        r"^(?:and )?(?:this|that) was (?-i:[A-Z])|^that(?:'s| is) (?:it|our show|the show|the hour|all)\b.{0,40}$",
+        r"^(?:and )?(?:this|that) was (?-i:[A-Z])|^that(?:'s| is) (?:it|our show|the show|the hour|"
+        r"all)\b.{0,40}$|^on that note\b.{0,20}$",
     ),
     _rule(
         "thanks for listening",
         "outro",
         0.9,
-        r"\bthank(?:s| you)\b.{0,40}\bfor (?:listening|tuning in|watching|joining|coming on|being (?:here|on|with)|having (?:me|us))\b",
+        r"\bthank(?:s| you)\b.{0,40}\bfor (?:listening|tuning in|watching|joining|coming on|being (?:here|on|"
+        r"with)|having (?:me|us))\b",
     ),
     _rule(
         "see you",
@@ -225,14 +314,49 @@ _OUTROS = (
         "that's all",
         "outro",
         0.85,
-        r"\bthat'?s (?:all|it|a wrap|the (?:news|show))\b.{0,20}\b(?:for (?:today|now|this (?:week|episode))|folks)\b|\bthat's our show\b",
+        r"\bthat'?s (?:all|it|a wrap|the (?:news|show))\b.{0,20}\b(?:for (?:today|now|this (?:week|episode))|"
+        r"folks)\b|\bthat's our show\b",
     ),
     _rule(
         "bye",
         "outro",
         0.85,
-        r"^(?:ok(?:ay)?,? |all right,? |alright,? |and )?(?:good)?bye(?:[- ]bye)?\b.{0,25}$|"
+        r"^(?:(?:ok(?:ay)?|all right|alright|and|there you go)\W+)*(?:good)?bye(?:[- ]bye)?\b.{0,25}$|"
+        r"^see (?:ya|you)\W*$|^take care\b.{0,15}$|"
         r"\bhave a (?:great|good|nice|lovely|wonderful) (?:week|day|weekend|one|evening)\b",
+    ),
+    _rule(
+        "thanks",
+        "outro",
+        0.8,
+        r"^(?:(?:yeah|well|cool|awesome|alright|all right|okay|and|but|so|oh|man|absolutely|again|yes|no|absolutely)[,.!]* )*"
+        r"(?:(?-i:[A-Z]\w+)(?: (?-i:[A-Z]\w+))?,? )?(?:(?-i:[A-Z]\w+(?: [A-Z]\w+)?), )?(?:thank you|thanks|"
+        r"likewise|i (?:really |truly )?appreciate)\b.{0,220}$|"
+        r"\bthank (?:you|y'all) (?:so|very) much\b|\bthank(?:s| you),? (?-i:[A-Z]\w+)\W*$|\bi (?:really |truly |"
+        r"always )*appreciate (?:it|you|that|your|talking|the conversation)\b|"
+        r"\bthank(?:s| you)\W*$|\bthank you both\b|\bthank you for (?:taking|being|what|all|your|the|sharing)\b",
+    ),
+    _rule(
+        "pleasure",
+        "outro",
+        0.8,
+        r"\b(?:it's been|it was|it is|it's|been) (?:an? )?(?:\w+ ){0,3}(?:pleasure|fun|honou?r|great talking|"
+        r"great chat|good chat)\b|\balways a pleasure\b|"
+        r"\b(?:wonderful|great|good|nice) to (?:talk|chat|meet|have you)\b|\bwonderful to have you on\b|"
+        r"\bi've enjoyed (?:chatting|talking|this)\b|"
+        r"\benjoyed (?:this|the|our) conversation\b|\bgreat (?:questions|talking)\b|\bi(?:'ll|"
+        r" will) let you (?:go|get back)\b|\bthat's all i had\b",
+    ),
+    _rule(
+        "until then",
+        "outro",
+        0.8,
+        r"\b(?:hope|look(?:ing)? forward) to (?:talk|talking|following|having you|seeing|chat|be back)\b|"
+        r"\bkeep up the (?:good|great) work\b|"
+        r"\b(?:good luck to you|wish you (?:all )?the best|stay in touch|keep us in the loop|"
+        r"don't be a stranger|let's keep talking|keep (?:it going|flying))\b|"
+        r"\bwe(?:'re| are| will be|'ll be) back (?:on|next|with)\b|\bnext time there'll be\b|"
+        r"\bkeep up what you are doing\b|\bgood night\b|^go well\W*$",
     ),
     _rule(
         "credits",
@@ -242,11 +366,22 @@ _OUTROS = (
         r"(?:our )?(?:theme )?music (?:is |was )?by|our producers? (?:is|are))\b",
     ),
 )
+_MUSIC = re.compile(
+    r"^\W*(?:(?:intro|outro|theme|upbeat|soft|dramatic|gentle|ambient|closing|opening|break|jingle)\W+){0,3}"
+    r"(?:music|jingle|applause|♪+|♫+|outro|intro|theme song|break)"
+    r"(?:\W+(?:music|playing|plays|fades?(?: in| out)?|continues|swells|break|ends|stops)){0,3}\W*"
+    r"(?:\[?\\?\[?\d[\d:.\\\]\[\s–-]*)?\W*$|^[♪♫\s]+.*[♪♫\s]+$",
+    re.I,
+)
+# How many sentences more a promise of the house takes, by rule.
+_CARRIES_ON = {"word from the house": 6, "live show": 4, "other episodes": 2, "newsletter for more": 1}
+_LIST_ITEM = re.compile(r"^[-*•]\s")
 # Signs that a read goes on; none starts one.
 _SELLING = re.compile(
     rf"{_ADDRESS}|\b(?:free trial|(?:first|one|two|three) (?:\w+ )?(?:week|month|year|order|box)s?(?: is| are)? free|"
     rf"free (?:month|week|shipping|account|tier|plan)|"
-    rf"\d+(?:%| percent) off|off your (?:first|next)|money[- ]back|no credit card|sign up|get started|learn more|check (?:it|them) out|"
+    rf"\d+(?:%| percent) off|(?:made )?that code|off your (?:first|next)|money[- ]back|no credit card|sign up|get started|"
+    rf"learn more|check (?:it|them) out|"
     rf"our (?:listeners|friends at)|for our listeners|listeners of this|link (?:is )?in the (?:show notes|newsletter|description)|"
     rf"visit|sponsor(?:s|ing|ed|ship)?|"
     rf"(?:promo|coupon|discount) code|at checkout|their customers|trusted by|try it (?:today|for free|free)|get \$?\d+|start building|demo today)\b",
@@ -255,16 +390,20 @@ _SELLING = re.compile(
 # How a read of an unknown sponsor ends.
 _CALL = re.compile(rf"{_ADDRESS}|\blearn more\b", re.I)
 _LEAD_IN = re.compile(
-    r"\b(?:before we (?:get|go|start|begin|continue|dive|move)|quick (?:break|word|pause)|short break|pay the bills|let'?s (?:take a|pause|thank)|"
+    r"\b(?:before we (?:get|go|start|begin|continue|dive|move)|quick (?:break|word|pause)|short break|"
+    r"pay the bills|let'?s (?:take a|pause|thank)|"
     r"we'?ll be right back|a moment to|real quick)\b",
     re.I,
 )
 _BACK = re.compile(
     r"^(?:(?:ok(?:ay)?|all right|alright|right|so|and|now|anyway|well),? )*"
-    r"(?:back to|let'?s (?:get back|dive|get into|talk)|we'?re back|welcome back)\b",
+    r"(?:back to|let(?:'?s| us) (?:get (?:back|to|into)|dive|talk|move)|we'?re back|welcome back|that'?s the news)\b",
     re.I,
 )
 _PROPER = re.compile(r"(?:\bby|\bfrom|\bat|\bthank|\bthanks to|\bto|\bsponsor,?) ((?:[A-Z][\w'’.-]*[\w](?: [A-Z][\w'’-]*)?))")
+_SUBJECT = re.compile(
+    r"(?:The )?([A-Z][\w'’-]+)(?: [A-Z][\w'’-]+){0,2} (?:is|are|makes?|helps?|lets?|gives?|offers?|builds?|takes?|says?|just)\b"
+)
 _COMMON = frozenset(
     [
         "i",
@@ -297,7 +436,8 @@ def mark(segments: Sequence[Segment], *, total: float | None = None) -> list[Seg
     """One mark or None per segment, in order.
 
     `total` is the episode's duration in seconds; without it the place in the episode is counted in words. A segment is marked
-    where rules cover at least half of its words, so that a long turn with a short read inside stays.
+    where rules cover at least half of its words, so that a long turn with a short read inside stays. Music is told by its label;
+    `Segment.repeated` (see `repeats`) marks what other episodes of the show say in the same words.
     """
     tokens: list[str] = []
     owner: list[int] = []
@@ -309,7 +449,35 @@ def mark(segments: Sequence[Segment], *, total: float | None = None) -> list[Seg
     marks: list[SegmentMark | None] = [None] * len(sentences)
     _mark_edges(sentences, marks)
     _mark_reads(sentences, marks)
-    return _per_segment(segments, sentences, marks, owner)
+    found = _per_segment(segments, sentences, marks, owner)
+    _mark_sponsored_items(segments, found)
+    for number, segment in enumerate(segments):
+        if _MUSIC.match(segment.text):
+            found[number] = SegmentMark("music", 0.9, "music")
+        elif segment.repeated and found[number] is None:
+            found[number] = SegmentMark("repeat", 0.85, "stands in other episodes")
+        elif _LIST_ITEM.match(segment.text) and number and (before := found[number - 1]) and before.kind in ("promo", "outro"):
+            # "For the full scoop, such as:" and what it promises.
+            found[number] = SegmentMark("promo", round(before.score - 0.1, 2), f"{before.rule} (goes on)")
+    return found
+
+
+def _mark_sponsored_items(segments: Sequence[Segment], found: list[SegmentMark | None]) -> None:
+    """A written script's sponsored item: after "time for sponsored news" everything up to the headline after its own."""
+    rule = next(rule for rule in _READS if rule.name == "sponsored news")
+    for number, segment in enumerate(segments):
+        if segment.start is not None or not rule.pattern.search(segment.text):
+            continue
+        headlines = 0
+        for position in range(number + 1, min(number + 1 + _MAX_ITEM, len(segments))):
+            text = segments[position].text
+            headlines += len(text.split()) <= 10 and text[-1:] not in ".!?:…" and not _LIST_ITEM.match(text)
+            if headlines > 1 or segments[position].speaker != segment.speaker or _BACK.search(text):
+                break
+            if found[position] is None and headlines:
+                found[position] = SegmentMark("sponsor", round(rule.score - 0.1, 2), f"{rule.name} (goes on)")
+            if headlines and _CALL.search(text):
+                break
 
 
 def _sentences(segments: Sequence[Segment], tokens: Sequence[str], owner: Sequence[int], total: float | None) -> list[_Sentence]:
@@ -341,8 +509,10 @@ def _mark_edges(sentences: Sequence[_Sentence], marks: list[SegmentMark | None])
     for number, sentence in enumerate(sentences):
         if len(sentence.text.split()) > 45:
             continue
-        opening = number < _EDGE_SENTENCES or (
-            sentence.place <= _EDGE_SHARE and sentence.start is not None and sentence.start <= _EDGE_SECONDS
+        opening = (
+            number < _EDGE_SENTENCES
+            or sentence.place <= _EDGE_SHARE / 2.5
+            or (sentence.place <= _EDGE_SHARE and sentence.start is not None and sentence.start <= _EDGE_SECONDS)
         )
         closing = number >= count - _EDGE_SENTENCES or (
             sentence.place >= 1 - _EDGE_SHARE
@@ -365,15 +535,18 @@ def _mark_reads(sentences: Sequence[_Sentence], marks: list[SegmentMark | None])
         if rule is None:
             continue
         present = marks[number]
-        if present is None or present.score <= rule.score:
+        # "Rate us" among goodbyes is one of them.
+        if present is None or (present.score <= rule.score and (present.kind != "outro" or "newsletter" in rule.name)):
             marks[number] = SegmentMark(rule.kind, rule.score, rule.name)
         if rule.kind == "sponsor":
             _extend(sentences, marks, number, rule)
+        elif rule.name in _CARRIES_ON:
+            _extend_turn(sentences, marks, number, rule, most=_CARRIES_ON[rule.name])
 
 
 def _extend(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], number: int, rule: _Rule) -> None:
     """Over the neighbours of the same speaker, up to the last one that still sells."""
-    names = _names(sentences[number].text)
+    names = _names(sentences[number].text) or _subject(sentences, number)
     # An announcement that names nobody ("time for sponsored news") is followed by a read of unknown subject.
     ahead = _LOOK_AHEAD if names else 4 * _LOOK_AHEAD
     for step in (1, -1):
@@ -395,6 +568,23 @@ def _extend(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], num
         for extended in range(number + step, last + step, step):
             if marks[extended] is None:
                 marks[extended] = SegmentMark("sponsor", round(rule.score - 0.1, 2), f"{rule.name} (goes on)")
+
+
+def _extend_turn(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], number: int, rule: _Rule, *, most: int) -> None:
+    """Over the turn's next `most` sentences, which a host who has announced the house's own does not leave for content."""
+    for position in range(number + 1, min(number + 1 + most, len(sentences))):
+        sentence = sentences[position]
+        if sentence.speaker is None or sentence.speaker != sentences[number].speaker or _BACK.search(sentence.text):
+            return
+        if marks[position] is None:
+            marks[position] = SegmentMark("promo", round(rule.score - 0.1, 2), f"{rule.name} (goes on)")
+
+
+def _subject(sentences: Sequence[_Sentence], number: int) -> set[str]:
+    """Who sells where the announcement names nobody: the name that the next sentence begins with."""
+    following = sentences[number + 1] if number + 1 < len(sentences) else None
+    match = _SUBJECT.match(following.text) if following and following.speaker == sentences[number].speaker else None
+    return {match[1]} if match and match[1].lower() not in _COMMON and len(match[1]) > 3 else set()
 
 
 def _names(text: str) -> set[str]:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
@@ -5,11 +6,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from top5.catalog.store import Catalog, ScanUpdate
+from top5.catalog.migrate import MIGRATIONS
+from top5.catalog.store import Catalog, ScanUpdate, SuggestedShow
 from top5.catalog.tables import Base
 from top5.errors import PermanentError
 from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Podcast, TranscriptLink
@@ -19,8 +23,17 @@ DAY = date(2026, 9, 16)
 NOW = datetime(2026, 9, 16, 20, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once, copied for each test."""
+    home = tmp_path_factory.mktemp("empty")
+    Catalog.at_home(home).close()
+    return home / "catalog.db"
+
+
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def catalog(tmp_path: Path, empty_catalog: Path) -> Iterator[Catalog]:
+    shutil.copy(empty_catalog, tmp_path / "catalog.db")
     catalog = Catalog.at_home(tmp_path)
     yield catalog
     catalog.close()
@@ -123,7 +136,8 @@ def test_the_same_audio_in_two_feeds_is_one_episode_told_by_the_richer_feed(cata
     own = Enclosure(url="https://show.example/1.mp3")
     link = TranscriptLink(url="https://show.example/1.vtt")
     assert scan(catalog, network, episode("network-1", enclosure=tracked)) == (1, 0)
-    assert scan(catalog, show, episode("show-1", enclosure=own, transcripts=(link,))) == (0, 0)
+    assert scan(catalog, show, episode("show-1", enclosure=own, transcripts=(link,))) == (1, 0)
+    assert catalog.settle_twins() == {network: 1}
     (only,) = catalog.assign_day(DAY, 3)
     assert (only.feed_id, only.facts.guid) == (show, "show-1")
 
@@ -195,3 +209,110 @@ def test_deliveries_and_spend_are_remembered(catalog: Catalog):
     catalog.add_spend(DAY, "insights", 0.5, 1)
     assert catalog.spent(DAY) == 0.75
     assert catalog.spent(DAY + timedelta(days=1)) == 0.0
+
+
+def audio(name: str) -> Enclosure:
+    return Enclosure(url=f"https://cdn.example/{name}.mp3")
+
+
+def test_an_episode_under_a_new_guid_stays_the_same_episode(catalog: Catalog):
+    feed, _ = catalog.add_feed("https://a.example/feed", NOW)
+    scan(catalog, feed, episode("1", enclosure=audio("one")), episode("2", enclosure=audio("two")))
+    before = {entry.facts.title: entry.episode_id for entry in catalog.assign_day(DAY, 3)}
+    renamed = [
+        episode("urn:1", enclosure=audio("one")),
+        episode("2", enclosure=audio("two")),
+        # The audio of an item that is still there: another episode.
+        episode("urn:3", enclosure=audio("two")),
+    ]
+    assert scan(catalog, feed, *renamed, now=NOW + timedelta(days=1)) == (1, 1)
+    assert len(before) == 2
+    assert set(guids(catalog, DAY + timedelta(days=1))) == {"urn:3"}
+
+
+def test_a_long_title_and_its_day_tell_an_episode_whose_guid_and_host_changed(catalog: Catalog):
+    feed, _ = catalog.add_feed("https://a.example/feed", NOW)
+    scan(catalog, feed, episode("old", enclosure=audio("old")))
+    moved = episode("new", enclosure=audio("new")).model_copy(update={"title": "Title of: OLD"})
+    assert scan(catalog, feed, moved, now=NOW + timedelta(days=1)) == (0, 1)
+
+
+def test_two_items_with_one_audio_file_in_one_feed_are_two_episodes(catalog: Catalog):
+    feed, _ = catalog.add_feed("https://a.example/feed", NOW)
+    assert scan(catalog, feed, episode("1", enclosure=audio("stub")), episode("2", enclosure=audio("stub"))) == (2, 0)
+    assert catalog.settle_twins() == {}
+    assert set(guids(catalog, DAY)) == {"1", "2"}
+
+
+def test_members_hear_it_early_and_it_is_one_episode(catalog: Catalog):
+    members, _ = catalog.add_feed("https://members.example/feed", NOW)
+    public, _ = catalog.add_feed("https://public.example/feed", NOW + timedelta(seconds=1))
+    early = episode("m-1", enclosure=audio("private"), duration=3500.0)
+    late = episode("p-1", enclosure=audio("public"), duration=3700.0, published=NOW + timedelta(days=7))
+    late = late.model_copy(update={"title": early.title})
+    for feed, title, one, now in (
+        (members, "The Show (Ad-Free)", early, NOW),
+        (public, "The Show", late, NOW + timedelta(days=7)),
+    ):
+        parsed = ParsedFeed(podcast=Podcast(title=title), episodes=(one,))
+        catalog.apply_scan(ScanUpdate(feed_id=feed, now=now, ok=True, reason="ok", parsed=parsed), tz=UTC_ZONE, look_back_days=30)
+    assert catalog.settle_twins() == {public: 1}
+    assert guids(catalog, DAY) == {"m-1": False}
+    assert guids(catalog, DAY + timedelta(days=7)) == {}
+    assert catalog.settle_twins() == {}
+
+
+@pytest.mark.parametrize(
+    ("published", "raw", "flag"),
+    [
+        (None, None, "missing"),
+        (None, "31 Feb", "unreadable"),
+        (datetime(1970, 1, 1, tzinfo=UTC), "0", "impossible"),
+        (NOW + timedelta(days=400), "next year", "future"),
+    ],
+)
+def test_an_unusable_date_is_kept_flagged_and_replaced_by_first_sight(
+    catalog: Catalog, published: datetime | None, raw: str | None, flag: str
+):
+    feed, _ = catalog.add_feed("https://a.example/feed", NOW)
+    one = episode("one", published=published, published_raw=raw)
+    assert scan(catalog, feed, one) == (1, 0)
+    assert scan(catalog, feed, one, now=NOW + timedelta(days=1)) == (0, 0)
+    (seen,) = catalog.assign_day(DAY, 3)
+    assert (seen.facts.date_flag, seen.facts.published, seen.facts.published_raw) == (flag, NOW, raw)
+
+
+def test_suggestions_are_kept_accepted_and_dismissed(catalog: Catalog):
+    def show(name: str, score: float) -> SuggestedShow:
+        return SuggestedShow(
+            feed_id=name, url=f"https://{name}.example/", title=name, topics=("t",), score=score, reasons=(), state="proposed",
+            first_found=NOW,
+        )  # fmt: skip
+
+    assert catalog.suggest([show("a", 1.0), show("b", 2.0)], NOW) == 2
+    catalog.decide_suggestion("b", "dismissed", NOW)
+    assert catalog.suggest([show("a", 3.0), show("b", 9.0)], NOW) == 0
+    assert [(found.feed_id, found.score) for found in catalog.suggestions()] == [("a", 3.0)]
+    with pytest.raises(PermanentError, match="is no suggestion"):
+        catalog.decide_suggestion("c", "accepted", NOW)
+
+
+def test_a_catalog_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp_path: Path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'catalog.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "insert into feeds (feed_id, url, title, weight, status, added_at, failures)"
+            " values ('f', 'https://a.example/feed', 'Old', 1.0, 'active', '2026-01-01 00:00:00', 0)"
+        )
+    catalog = Catalog.at_home(tmp_path)
+    assert [(feed.title, feed.next_poll) for feed in catalog.due_feeds(NOW)] == [("Old", None)]
+    catalog.close()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert connection.exec_driver_sql("select title from feeds").scalar() == "Old"
+    engine.dispose()

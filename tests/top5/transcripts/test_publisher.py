@@ -11,10 +11,9 @@ import pytest
 
 from tests.top5.transcripts.conftest import MakeWav
 from top5.errors import PermanentError, Top5Error, TransientError
-from top5.feeds.fetch import Fetcher
 from top5.feeds.model import TranscriptLink
 from top5.settings import ScanSettings
-from top5.transcripts.audio import check_duration, download_audio, probe
+from top5.transcripts.audio import AudioFetcher, check_duration, probe
 from top5.transcripts.model import Transcript
 from top5.transcripts.publisher import fetch_transcript, rank_links
 
@@ -142,10 +141,11 @@ def test_over_the_wire(tmp_path: Path) -> None:
     base = f"127.0.0.1:{server.server_port}"
 
     async def both() -> tuple[Transcript, Path]:
-        async with Fetcher(ScanSettings(allow_private=(base,))) as fetcher:
+        fetcher = AudioFetcher(ScanSettings(allow_private=(base,)))
+        async with fetcher:
             links = [TranscriptLink(url=f"http://{base}/none.json"), TranscriptLink(url=f"http://{base}/t.vtt")]
             transcript = await fetch_transcript(fetcher, links, "en")
-            return transcript, await download_audio(fetcher, f"http://{base}/a.mp3", tmp_path / "a", 10_000)
+            return transcript, await fetcher.download(f"http://{base}/a.mp3", tmp_path / "a", 10_000)
 
     try:
         transcript, audio = asyncio.run(both())
@@ -155,24 +155,10 @@ def test_over_the_wire(tmp_path: Path) -> None:
         server.server_close()
     assert [segment.text for segment in transcript.segments] == ["Heat is the limit."]
     assert transcript.warnings == (f"http://{base}/none.json not used: not_found",)
-    assert audio.read_bytes() == b"sound" * 1000
+    assert audio.path.read_bytes() == b"sound" * 1000
 
 
 # Audio
-
-URL = "https://p.example/a.mp3?key=s3cret"
-
-
-def test_audio_is_never_seen_half_written(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "a.mp3"
-    assert asyncio.run(download_audio(Shelf({URL: b"sound"}), URL, target, 100)) == target
-    assert target.read_bytes() == b"sound"
-    for failure in (b"", TransientError("timeout", "x"), PermanentError("too_large", "x")):
-        with pytest.raises(Top5Error) as failed:
-            asyncio.run(download_audio(Shelf({URL: failure}), URL, target, 100))
-        assert "s3cret" not in failed.value.message
-        assert [path.name for path in target.parent.iterdir()] == ["a.mp3"]
-        assert target.read_bytes() == b"sound"
 
 
 def test_duration(tmp_path: Path, make_wav: MakeWav) -> None:

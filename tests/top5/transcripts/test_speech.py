@@ -10,7 +10,8 @@ import pytest
 
 from tests.top5.transcripts.conftest import MakeWav
 from top5.errors import PermanentError
-from top5.transcripts.speech import SpeechToText, sentences_of
+from top5.transcripts.pieces import Heard, HeardWord
+from top5.transcripts.speech import SpeechToText, assemble, doubtful, sentences_of, without_loops, words_of
 from top5.weights import ModelFiles, find_speech_model
 
 
@@ -25,6 +26,14 @@ class SpokenWord:
 class Spoken:
     end: float
     words: list[SpokenWord] | None
+    avg_logprob: float = -0.25
+
+
+def heard(text: str, *, every: float = 0.4, begin: float = 0.0) -> list[HeardWord]:
+    return [
+        HeardWord(text=f" {word}", start=round(begin + number * every, 3), end=round(begin + number * every + 0.3, 3))
+        for number, word in enumerate(text.split())
+    ]
 
 
 def test_sentences_cross_the_model_s_own_segments() -> None:
@@ -35,10 +44,43 @@ def test_sentences_cross_the_model_s_own_segments() -> None:
         Spoken(40.0, [SpokenWord(" 3", 29.1, 29.4), SpokenWord(".5%.", 29.4, 30.2), SpokenWord(" Next", 30.9, 31.2),
                       SpokenWord(" one.", 31.2, 30.0)]),
     ]  # fmt: skip
-    seen: list[tuple[float, float]] = []
-    found = sentences_of(segments, total=35.0, on_progress=lambda done, total: seen.append((done, total)))  # pyright: ignore[reportArgumentType]
-    assert [(s.start, s.end, s.text) for s in found] == [(27.0, 30.2, "The U.S. rate is 3.5%."), (30.9, 31.2, "Next one.")]
-    assert seen == [(30.0, 35.0), (31.0, 35.0), (35.0, 35.0), (35.0, 35.0)]
+    seen: list[float] = []
+    words, log_probability = words_of(segments, seen.append)  # pyright: ignore[reportArgumentType]
+    assert [(s.start, s.end, s.text) for s in sentences_of(words)] == [
+        (27.0, 30.2, "The U.S. rate is 3.5%."),
+        (30.9, 31.2, "Next one."),
+    ]
+    assert seen == [30.0, 31.0, 40.0]
+    assert log_probability == -0.25
+
+
+def test_loops_and_holes_are_worth_a_second_try() -> None:
+    loop = heard("and then we went " * 12)
+    after = heard("The valve closed.", begin=60.0)
+    voice = [(0.0, 20.0), (30.0, 61.0)]
+    spans = doubtful([*loop, *after], voice)
+    assert spans == [(0.0, 60.0)]
+    kept, cut = without_loops([*loop, *after])
+    assert cut == 44
+    assert "".join(word.text for word in kept) == " and then we went The valve closed."
+
+
+def test_pieces_become_one_transcript_with_what_was_missed() -> None:
+    first = Heard(
+        begin=0, end=160_000, words=tuple(heard("One pump failed.")), voice=((0.0, 2.0),), log_probability=-0.1, language="en"
+    )
+    second = Heard(
+        begin=160_000, end=960_000, words=tuple(heard("Two did.", begin=10.0)), voice=((10.0, 50.0),), log_probability=-0.6
+    )
+    found = assemble([first, second], source="speech:x/y", language=None, name="a.mp3")
+    assert [s.text for s in found.segments] == ["One pump failed.", "Two did."]
+    assert found.decoding is not None
+    assert (found.decoding.audio, found.decoding.voice) == (60.0, 42.0)
+    assert found.decoding.longest_hole == pytest.approx(37.3)
+    assert found.decoding.log_probability == pytest.approx(-0.3)
+    assert found.language == "en"
+    with pytest.raises(PermanentError, match="music"):
+        assemble([Heard(begin=0, end=16_000)], source="", language="en", name="a.mp3")
 
 
 def test_an_english_model_refuses_other_languages(tmp_path: Path, make_wav: MakeWav) -> None:

@@ -1,0 +1,325 @@
+"""What a body says that is not known yet: reading a feed in two passes.
+
+Belongs here: finding, in one lxml pass, each item's name, date and fingerprint, and giving only what is new or changed to feedparser, in
+a feed cut down to it; feedparser costs some ninety times as much as lxml for the same bytes. What the fields mean is in `parse`;
+which episodes exist is the catalog's affair. Pure: no network, no clock.
+
+The cut is made only in well-formed feeds. libxml2 and feedparser repair broken ones differently, so a malformed feed, one with a document
+type, or one whose items share names is read whole, as `parse.parse_feed` does (34 of 280 real files, 2 % of their bytes).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from top5.feeds.dates import parse_date
+from top5.feeds.identity import episode_guid
+from top5.feeds.model import Enclosure, FeedChanges, LiveItem, ParsedEpisode, ParsedFeed
+from top5.feeds.parse import (
+    MAX_ATTRIBUTES,
+    MAX_EPISODES,
+    MAX_LENGTH,
+    MAX_SHORT,
+    MAX_TITLE,
+    Extras,
+    charset_hint,
+    episode_of,
+    exhausting,
+    is_audio,
+    item_extras,
+    kind_of,
+    live_item,
+    mapping,
+    mappings,
+    one_line,
+    parse_duration,
+    parse_feed,
+    plain,
+    podcast_of,
+    read_fields,
+    short,
+    string,
+    web_url,
+)
+from top5.feeds.xmltree import XmlElement, detach, fingerprint, has_more_attributes, serialise, sift, text_of
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_DC = "http://purl.org/dc/elements/1.1/"
+_DCTERMS = "http://purl.org/dc/terms/"
+_MEDIA = "http://search.yahoo.com/mrss/"
+_RSS1 = "http://purl.org/rss/1.0/"
+_ROOTS = frozenset({"rss", "rdf", "feed"})
+_AROUND_ITEMS = frozenset({"channel", "rdf", "feed", "rss"})
+# They change with every build of the feed and say nothing about the show.
+_VOLATILE = frozenset({"lastBuildDate", "pubDate", "updated", "item", "entry", "liveItem", "date"})
+_NEWEST = 12
+_MAX_UNDATED = 100
+_DATES: Mapping[tuple[str, str], int] = {
+    ("", "pubDate"): 0, (_ATOM, "published"): 0, (_ATOM, "issued"): 0, (_DCTERMS, "issued"): 0,
+    (_ATOM, "updated"): 1, (_ATOM, "modified"): 1, (_DC, "date"): 1, (_DCTERMS, "modified"): 1,
+    (_ATOM, "created"): 2, (_DCTERMS, "created"): 2,
+}  # fmt: skip
+
+
+@dataclass
+class _Item:
+    """One item on its way. `episode` is what is to be reported; None where it is known, or until feedparser has read it."""
+
+    name: str
+    fingerprint: str
+    date: str
+    extras: Extras | None = None
+    episode: ParsedEpisode | None = None
+
+
+@dataclass
+class _Sieve:
+    """Decides item by item what feedparser must see; `keep` is handed to `xmltree.sift`."""
+
+    known: Mapping[str, str | None]
+    horizon: datetime | None
+    first: bool
+    url: str | None
+    items: list[_Item] = field(default_factory=list[_Item])
+    live: list[LiveItem] = field(default_factory=list[LiveItem])
+    total: int = 0
+    odd: bool = False
+
+    def keep(self, element: XmlElement) -> bool:
+        kind, name = kind_of(element)
+        if name == "liveItem":
+            if kind == "podcast":
+                self.live.append(live_item(element, self.url))
+            return kind != "podcast"
+        parent = element.getparent()
+        if parent is None or kind_of(parent)[1].lower() not in _AROUND_ITEMS:
+            self.odd = True
+            return True
+        self.total += 1
+        if self.total > MAX_EPISODES:
+            return False
+        mark = fingerprint(element)
+        guid = _guid(element)
+        if guid and self.known.get(guid) == mark:
+            self.items.append(_Item(guid, mark, _raw_date(element)))
+            return False
+        extras = item_extras(element, self.url)
+        sketch = _sketch(element, extras, self.url)
+        item = _Item(sketch.guid, mark, sketch.published_raw or "")
+        self.items.append(item)
+        if self.known.get(sketch.guid) == mark:
+            return False
+        if self._must_be_read(sketch):
+            item.extras = extras
+            return True
+        item.episode = sketch
+        return False
+
+    def _must_be_read(self, sketch: ParsedEpisode) -> bool:
+        """Items in the look-back window, and whatever appears later. An old episode's name, audio and date are all that is kept."""
+        if self.horizon is None or (not self.first and sketch.guid not in self.known):
+            return True
+        if sketch.published is None:
+            return self.total <= _MAX_UNDATED
+        return sketch.published >= self.horizon
+
+
+def read_changes(
+    body: bytes,
+    *,
+    content_type: str | None = None,
+    url: str | None = None,
+    known: Mapping[str, str | None] | None = None,
+    channel_known: str | None = None,
+    horizon: datetime | None = None,
+    first: bool = True,
+    partial: bool = False,
+) -> FeedChanges:
+    """What is new or changed in `body` against `known` (fingerprint by episode name) and `channel_known`.
+
+    On a feed's `first` reading, episodes published before `horizon` come without show notes and are read by lxml alone, as do
+    known old ones that changed; all others equal what `parse_feed` gives for the whole body. Raises PermanentError("not_a_feed").
+    """
+    known = known or {}
+    sieve = _Sieve(known, horizon, first, url)
+    feed_bytes = body.lstrip(b" \t\r\n")
+    root = None if charset_hint(body, content_type) else sift(feed_bytes, ("{*}item", "{*}entry", "{*}liveItem"), sieve.keep)
+    names = [item.name for item in sieve.items]
+    if root is None or sieve.odd or len(set(names)) < len(names) or kind_of(root)[1].lower() not in _ROOTS:
+        return _read_whole(body, content_type, url, known, channel_known, partial)
+    if has_more_attributes(root, MAX_ATTRIBUTES):
+        raise exhausting(url)
+    channel = next(root.iter("{*}channel"), root)
+    mark = _channel_fingerprint(channel)
+    unread = [item for item in sieve.items if item.extras is not None]
+    podcast = None
+    extras = item_extras(channel, url)
+    if unread or mark != channel_known:
+        if mark == channel_known and channel is not root:
+            # Feedparser need not read again what the show says of itself.
+            for child in list(channel.iterchildren()):
+                if kind_of(child)[1] not in ("item", "entry"):
+                    detach(child)
+        parsed = read_fields(serialise(root), None, url)
+        entries = mappings(parsed.get("entries"))
+        if len(entries) != len(unread) or parsed.get("bozo") or not string(parsed.get("version")):
+            return _read_whole(body, content_type, url, known, channel_known, partial)
+        podcast = podcast_of(mapping(parsed.get("feed")), extras, url) if mark != channel_known else None
+        for item, entry in zip(unread, entries, strict=True):
+            item.episode = episode_of(entry, item.extras or Extras(), url)
+        # Feedparser may see a name where the sketch saw none, or another.
+        names = [item.episode.guid if item.episode else item.name for item in sieve.items]
+        if len(set(names)) < len(names):
+            return _read_whole(body, content_type, url, known, channel_known, partial)
+    changed = [(item.episode, item.fingerprint) for item in sieve.items if item.episode is not None]
+    over = sieve.total - MAX_EPISODES
+    return FeedChanges(
+        podcast=podcast,
+        channel_fingerprint=mark,
+        episodes=tuple(episode for episode, _ in changed),
+        fingerprints=tuple(mark for _, mark in changed),
+        present=frozenset(names),
+        items=len(names),
+        dates=_newest([item.date for item in sieve.items]),
+        hints=extras.hints,
+        update_frequency=extras.update_frequency,
+        live_items=tuple(sieve.live),
+        warnings=(f"Only the first {MAX_EPISODES} of {sieve.total} items were read.",) if over > 0 else (),
+        partial=partial,
+    )
+
+
+def changes_of(
+    feed: ParsedFeed, known: Mapping[str, str | None], channel_known: str | None = None, *, partial: bool = False
+) -> FeedChanges:
+    """The same for a feed that was read whole: an episode's fingerprint is then that of its fields."""
+    marks = [_digest(episode.model_dump_json()) for episode in feed.episodes]
+    changed = [(e, mark) for e, mark in zip(feed.episodes, marks, strict=True) if known.get(e.guid) != mark]
+    mark = _digest(feed.podcast.model_dump_json())
+    return FeedChanges(
+        podcast=feed.podcast if mark != channel_known else None,
+        channel_fingerprint=mark,
+        episodes=tuple(episode for episode, _ in changed),
+        fingerprints=tuple(mark for _, mark in changed),
+        present=frozenset(episode.guid for episode in feed.episodes),
+        items=len(feed.episodes),
+        dates=_newest([episode.published_raw or "" for episode in feed.episodes]),
+        hints=feed.hints,
+        update_frequency=feed.podcast.update_frequency,
+        live_items=feed.live_items,
+        warnings=feed.warnings,
+        partial=partial,
+        whole=True,
+    )
+
+
+def _read_whole(
+    body: bytes, content_type: str | None, url: str | None, known: Mapping[str, str | None], channel: str | None, partial: bool
+) -> FeedChanges:
+    return changes_of(parse_feed(body, content_type=content_type, url=url), known, channel, partial=partial)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _channel_fingerprint(channel: XmlElement) -> str:
+    marks = [fingerprint(child) for child in channel.iterchildren() if kind_of(child)[1] not in _VOLATILE]
+    return _digest("\n".join(marks))
+
+
+def _newest(raws: list[str]) -> tuple[datetime, ...]:
+    """Moments of both ends of the feed: some list the oldest episode first."""
+    ends = raws if len(raws) <= 2 * _NEWEST else raws[:_NEWEST] + raws[-_NEWEST:]
+    return tuple(sorted({moment for raw in ends if (moment := parse_date(raw))}, reverse=True)[:_NEWEST])
+
+
+# --- one item without feedparser ------------------------------------------------------------------
+
+
+def _guid(element: XmlElement) -> str:
+    for child in element.iterchildren("{*}guid", "{*}id"):
+        if kind_of(child)[0] != "podcast":
+            text = text_of(child)
+            return text if text.isprintable() else episode_guid(guid=text) if text else ""
+    return ""
+
+
+def _raw_date(element: XmlElement) -> str:
+    """The date as written, good enough for the rhythm of a feed."""
+    for child in element.iterchildren("pubDate", f"{{{_ATOM}}}published", f"{{{_ATOM}}}updated", f"{{{_DC}}}date"):
+        return text_of(child)
+    return ""
+
+
+def _sketch(element: XmlElement, extras: Extras, url: str | None) -> ParsedEpisode:
+    """An episode without show notes, as feedparser would read its other fields; see docs/feeds.md for the differences."""
+    title = media_title = link = duration = guid = ""
+    permalink = False
+    raws = ["", "", ""]
+    enclosures: list[Enclosure] = []
+    media: list[Enclosure] = []
+    for child in element.iterchildren():
+        kind, name = kind_of(child)
+        when = _DATES.get((kind, name))
+        if when is not None:
+            raws[when] = text_of(child) or raws[when]
+        elif name == "title" and kind in ("", _ATOM, _RSS1, _DC):
+            title = title or text_of(child)
+        elif name == "title" and kind == _MEDIA:
+            media_title = media_title or text_of(child)
+        elif name == "link" and kind in ("", _RSS1):
+            link = text_of(child) or link
+        elif name == "link" and kind == _ATOM:
+            rel = (child.get("rel") or "alternate").lower()
+            address = child.get("href") or ""
+            if rel == "alternate" and not (link and "html" not in (child.get("type") or "html")):
+                link = address or link
+            elif rel == "enclosure":
+                _add(enclosures, child, address, url)
+        elif name == "enclosure" and kind == "":
+            _add(enclosures, child, child.get("url") or child.get("href") or "", url)
+        elif name == "content" and kind == _MEDIA:
+            _add(media, child, child.get("url") or "", url)
+        elif name == "duration" and kind == "itunes":
+            duration = text_of(child) or duration
+        elif name == "guid" and kind == "":
+            guid = text_of(child)
+            permalink = (child.get("isPermaLink") or "true").lower() == "true"
+    said = [text for raw in raws if (text := one_line(raw, MAX_SHORT))]
+    moments = [(moment, raw) for raw in said if (moment := parse_date(raw))]
+    published, published_raw = moments[0] if moments else (None, said[0] if said else None)
+    found = enclosures or media
+    enclosure = next((item for item in found if is_audio(item)), found[0] if found else None)
+    address = web_url(link or (guid if permalink else ""), url)
+    text = plain(title or media_title, MAX_TITLE) or plain(extras.title or "", MAX_TITLE)
+    return ParsedEpisode(
+        guid=episode_guid(
+            guid=extras.guid,
+            enclosure_url=enclosure.url if enclosure else None,
+            link=address,
+            title=text,
+            published=published,
+            published_raw=published_raw,
+        ),
+        title=text or "Untitled episode",
+        link=address,
+        published=published,
+        published_raw=published_raw,
+        duration=parse_duration(duration),
+        enclosure=enclosure,
+        transcripts=extras.transcripts,
+        people=extras.people,
+        chapters_url=extras.chapters_url,
+        soundbites=extras.soundbites,
+        txt=extras.txt,
+    )
+
+
+def _add(found: list[Enclosure], element: XmlElement, raw: str, url: str | None) -> None:
+    address = web_url(raw, url)
+    if address:
+        length = (element.get("length") or element.get("fileSize") or "").strip()
+        size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+        found.append(Enclosure(url=address, type=short(element.get("type")), length=size if 0 < size < MAX_LENGTH else None))

@@ -3,10 +3,6 @@
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Engine
 
@@ -15,6 +11,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def upgrade(engine: Engine) -> None:
     """Apply the migrations that this database lacks; a database at the newest revision is only read."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     # Alembic reads the option through configparser, which takes a percent sign in a path for a variable.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -30,6 +30,8 @@ def upgrade(engine: Engine) -> None:
 
 
 def _current(engine: Engine) -> str | None:
+    from alembic.runtime.migration import MigrationContext
+
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 

@@ -419,7 +419,7 @@ def podcast_of(channel: Fields, extras: Extras, url: str | None) -> Podcast:
     return Podcast(
         title=title or (urlsplit(url).hostname if url else None) or "Untitled podcast",
         link=web_url(channel.get("link"), url),
-        description=_clean(description)[:MAX_DESCRIPTION],
+        description=clean(description)[:MAX_DESCRIPTION],
         language=short(channel.get("language")),
         author=short(extras.author or channel.get("author")),
         guid=extras.podcast_guid,
@@ -476,10 +476,10 @@ def _published(entry: Fields) -> tuple[datetime | None, str | None]:
 def _show_notes(entry: Fields) -> str:
     """content:encoded (or Atom's content) over description and summary."""
     for content in mappings(entry.get("content")):
-        value = _clean(string(content.get("value"))).strip()
+        value = clean(string(content.get("value"))).strip()
         if value:
             return value[:MAX_DESCRIPTION]
-    return _clean(string(entry.get("summary"))).strip()[:MAX_DESCRIPTION]
+    return clean(string(entry.get("summary"))).strip()[:MAX_DESCRIPTION]
 
 
 def _enclosure(entry: Fields, url: str | None) -> Enclosure | None:
@@ -581,7 +581,7 @@ def plain(text: str, limit: int) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Text without control characters, runs of white space as one space, cut at `limit`."""
-    return _SPACES.sub(" ", _clean(text[: limit * 4])).strip()[:limit]
+    return _SPACES.sub(" ", clean(text[: limit * 4])).strip()[:limit]
 
 
 def short(value: object) -> str | None:
@@ -589,7 +589,8 @@ def short(value: object) -> str | None:
     return one_line(string(value), MAX_SHORT) or None
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Text without control characters and lone surrogates."""
     return _CONTROL.sub("", text)
 
 

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 # Raised when the same audio and model give other sentences.
 _REVISION = "sentences-2"
-PIECE_SECONDS = 1200.0
+PIECE_SECONDS = 600.0
 SLACK = 0.5  # a short rest would be a batch of one or two windows that takes as long as eight
 _HOLE = 10.0  # seconds of speech without a word that are worth a second try
-_MOST_RETRIES = 8  # per piece: what is hopeless in twenty minutes of audio stays so
+_MOST_RETRIES = 8  # per piece: what is hopeless in ten minutes of audio stays so
 _AROUND = 1.0
 _SURE = 0.9
 
@@ -115,7 +115,7 @@ class SpeechToText:
     """faster-whisper in this process: int8 on the CPU, batched, with voice activity detection and word times.
 
     The model (about 1.2 GB of memory for `base`) is loaded by the first call and kept; one call at a time uses it. Audio is read in
-    pieces of twenty minutes, so that four hours take no more memory than half an hour. `cpu_threads=0` leaves the number to CTranslate2.
+    pieces of ten minutes, so that four hours take no more memory than a quarter of one. `cpu_threads=0` leaves the number to CTranslate2.
     """
 
     def __init__(self, model: ModelFiles, *, beam_size: int = 5, batch_size: int = 8, cpu_threads: int = 0) -> None:

@@ -82,7 +82,7 @@ def main() -> None:
                 reader.add_feed(url)
 
             def update() -> int:
-                reader.update_feeds(workers=THREADS)
+                reader.update_feeds(scheduled=False, workers=THREADS)
                 return reader.get_entry_counts().total
 
             if second != "none":

@@ -10,6 +10,7 @@ feedparser read CET as UTC, feedparser takes an epoch number for a year and know
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from top5.feeds.model import DateFlag
 
@@ -69,6 +70,11 @@ _SHAPES = tuple(
         rf"(?P<first>\d{{1,2}})(?P<sep>[./\-])(?P<second_number>\d{{1,2}})(?P=sep)(?P<year>\d{{4}})(?:,?\s*{_TIME}{_MERIDIEM}{_ZONE})?",
     )
 )
+# What nearly every feed writes, read without trying the other shapes.
+_USUAL = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) (?:([+-])(\d{2})(\d{2})|GMT|UTC|Z)",
+    re.ASCII,
+)
 _WEEKDAY = re.compile(r"^(?:[a-z]{2,10}[.,]+\s*|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s+)", re.IGNORECASE)
 _EPOCH = re.compile(r"(\d{9,11})(?:\.\d+)?|(\d{12,14})")
 _OFFSET = re.compile(r"(?:GMT|UTC|Z)?\s*([+-])\s*(\d{1,2})(?::?(\d{2}))?(?!\d)", re.IGNORECASE)
@@ -76,6 +82,7 @@ _ZONE_NAME = re.compile(r"\(?([A-Za-z]+)")
 _SPACES = re.compile(r"\s+")
 
 
+@lru_cache(maxsize=4096)
 def parse_date(raw: str) -> datetime | None:
     """The moment that `raw` names, in UTC and whole seconds, or None where it names none; never raises.
 
@@ -84,6 +91,18 @@ def parse_date(raw: str) -> datetime | None:
     taken as UTC (RFC 2822, 4.3). 24:00 is the next day's 00:00 (ISO 8601) and second 60 the last of its minute; a day that the
     month does not have, or a numeric date whose day and month cannot be told apart, is None.
     """
+    usual = _USUAL.fullmatch(raw)
+    if usual:
+        day, name, year, hour, minute, second, sign, hours, minutes = usual.groups()
+        month = _MONTHS.get(name.lower())
+        if month and int(hour) < 24 and int(second) < 60 and int(hours or 0) <= 14 and int(minutes or 0) < 60:
+            try:
+                local = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            except ValueError:
+                return None
+            if _FIRST_YEAR < local.year < _LAST_YEAR:
+                offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+                return local + offset if sign == "-" else local - offset
     text = _SPACES.sub(" ", _unaccented(raw[: _LONGEST * 4])).strip()[:_LONGEST]
     epoch = _EPOCH.fullmatch(text)
     if epoch:

@@ -72,13 +72,13 @@ def peel_enclosure(url: str) -> str:
     that cannot be read is returned as it is. The result is a name, not something to fetch.
     """
     current = url.strip()
+    parts = _split(current)
     for _ in range(_MOST_PREFIXES):
-        parts = _split(current)
         inner = _behind_tracker(parts) if parts else None
         if inner is None:
             break
         current = inner
-    parts = _split(current)
+        parts = _split(current)
     if parts is None:
         return current
     host = (parts.hostname or "").rstrip(".")
@@ -92,11 +92,14 @@ def same_episode_key(episode: ParsedEpisode) -> str | None:
     """What episodes of different feeds share when they are the same audio file; None where the episode names no file."""
     if episode.enclosure is None:
         return None
-    peeled = peel_enclosure(episode.enclosure.url)
+    return _audio_key(episode.enclosure.url)
+
+
+@lru_cache(maxsize=8192)
+def _audio_key(url: str) -> str | None:
+    peeled = peel_enclosure(url)
     parts = _split(peeled)
-    if parts is None or (parts.path in ("", "/") and not parts.query):
-        return None
-    return peeled
+    return None if parts is None or (parts.path in ("", "/") and not parts.query) else peeled
 
 
 def title_key(title: str) -> str | None:

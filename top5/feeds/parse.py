@@ -72,6 +72,8 @@ _PODCAST_NAMESPACES = re.compile(
 )
 _ITUNES_NAMESPACES = re.compile(r"itunes|https?://www\.itunes\.com/dtds/podcast-1\.0\.dtd", re.IGNORECASE)
 _AUDIO_ENDING = re.compile(r"\.(?:mp3|m4a|m4b|aac|ogg|oga|opus|wav|flac|mpga)$", re.IGNORECASE)
+# Absolute, with a plain host, and of characters that need no care.
+_USUAL_URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?(?:/[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>")
 _SPACES = re.compile(r"\s+")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -562,6 +564,8 @@ def _content_key(episode: ParsedEpisode) -> tuple[str, ...]:
 
 def web_url(raw: object, base: str | None) -> str | None:
     """An absolute http(s) URL, or None: a feed can name `file:` and `javascript:` too, and a URL cut short is a wrong URL."""
+    if isinstance(raw, str) and len(raw) <= MAX_URL and _USUAL_URL.fullmatch(raw):
+        return raw
     text = _CONTROL.sub("", string(raw)).strip()
     if not text or len(text) > MAX_URL:
         return None
@@ -576,11 +580,15 @@ def web_url(raw: object, base: str | None) -> str | None:
 
 def plain(text: str, limit: int) -> str:
     """One line without markup: titles come escaped once, twice, or as HTML."""
+    if "&" not in text and "<" not in text:
+        return one_line(text, limit)
     return one_line(html.unescape(_TAG.sub("", html.unescape(text[: limit * 4]))), limit)
 
 
 def one_line(text: str, limit: int) -> str:
     """Text without control characters, runs of white space as one space, cut at `limit`."""
+    if text.isprintable() and "  " not in text:
+        return text[: limit * 4].strip()[:limit]
     return _SPACES.sub(" ", clean(text[: limit * 4])).strip()[:limit]
 
 

@@ -1,8 +1,5 @@
 """The catalog: state that changes row by row, in SQLite or Postgres.
 
-Belongs here: tables (`tables`), their migrations, and the questions the stages ask (`store`). Rows of analysis live in the lake.
+Belongs here: tables (`tables`), their migrations, the questions the stages ask (`store`), and the values of question and answer
+(`model`). Rows of analysis live in the lake. This package imports nothing by itself, so that `model` costs no database library.
 """
-
-from top5.catalog.store import Catalog, CatalogEpisode, DayEpisode, FeedState
-
-__all__ = ["Catalog", "CatalogEpisode", "DayEpisode", "FeedState"]

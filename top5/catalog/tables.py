@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Date, DateTime, Dialect, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, Date, DateTime, Dialect, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -151,10 +151,93 @@ class DigestRevision(Base):
     changes: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
+class SubscriberEntry(Base):
+    """One subscriber and what they want. Grain: one address and channel; `address_key` is the address in lower case.
+
+    `serial` rises when earlier links to the preferences shall end.
+    """
+
+    __tablename__ = "subscribers"
+    __table_args__ = (UniqueConstraint("address_key", "channel"), Index("ix_subscribers_state", "state"))
+
+    subscriber_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    address: Mapped[str] = mapped_column(Text)
+    address_key: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(String(16))
+    serial: Mapped[int] = mapped_column(Integer, default=1)
+    timezone: Mapped[str] = mapped_column(String(64))
+    hour: Mapped[int | None] = mapped_column(Integer)
+    weekdays: Mapped[list[int]] = mapped_column(JSON)
+    topics: Mapped[list[str]] = mapped_column(JSON)
+    muted_topics: Mapped[list[str]] = mapped_column(JSON)
+    shows: Mapped[list[str]] = mapped_column(JSON)
+    muted_shows: Mapped[list[str]] = mapped_column(JSON)
+    count: Mapped[int] = mapped_column(Integer)
+    format: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reason: Mapped[str | None] = mapped_column(String(40))
+
+
+class UsedToken(Base):
+    """A token that worked once and is used up. Grain: one token; `token_hash` is its SHA-256. Kept until the token expires."""
+
+    __tablename__ = "used_tokens"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RequestCount(Base):
+    """How often somebody asked for something within a stretch of time. Grain: one hashed address or network, and stretch."""
+
+    __tablename__ = "request_counts"
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    window_start: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    requests: Mapped[int] = mapped_column(Integer)
+
+
+class Suppression(Base):
+    """An address that is never mailed again unless the operator says so, kept as SHA-256 so that it outlives a deletion. Grain: one address."""
+
+    __tablename__ = "suppressions"
+
+    address_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Bounce(Base):
+    """A mail that came back. Grain: one mail and kind (`hard`, `soft`, `complaint`); `status` is the enhanced code (`5.1.1`) where given."""
+
+    __tablename__ = "bounces"
+    __table_args__ = (Index("ix_bounces_address_hash", "address_hash"),)
+
+    message_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    address_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str | None] = mapped_column(String(16))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Delivery(Base):
-    """The delivery ledger, written before each attempt. Grain: one day, recipient and channel."""
+    """The delivery ledger, written before each attempt. Grain: one day, recipient and channel.
+
+    `recipient` is the address in lower case; for the channel `apprise` a masked URL with a hash; after a deletion the subscriber's id.
+    `owner` is the run that holds the row (`delivery_runs`). A row that is `failed` with a `next_attempt` is tried again then.
+    """
 
     __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_message_id", "message_id"),
+        Index("ix_deliveries_day_state", "day", "state"),
+        Index("ix_deliveries_owner", "owner"),
+        Index("ix_deliveries_subscriber_id", "subscriber_id"),
+    )
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     recipient: Mapped[str] = mapped_column(String(320), primary_key=True)
@@ -164,6 +247,30 @@ class Delivery(Base):
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    subscriber_id: Mapped[str | None] = mapped_column(String(32))
+    owner: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    next_attempt: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DeliveryRun(Base):
+    """A process that sends, or died sending. Grain: one run; `lease_until` is when others may take it for dead."""
+
+    __tablename__ = "delivery_runs"
+
+    owner: Mapped[str] = mapped_column(String(32), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Approval(Base):
+    """That an operator let a day's digest go to the list. Grain: one day; `revision` is the one that they saw."""
+
+    __tablename__ = "approvals"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Spend(Base):
@@ -175,3 +282,21 @@ class Spend(Base):
     purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
     usd: Mapped[float] = mapped_column(Float, default=0.0)
     requests: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class AlertState(Base):
+    """What is or was wrong, and when the operator was told. Grain: one cause. Open while `closed_at` is null."""
+
+    __tablename__ = "alerts"
+
+    cause: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    what: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)
+    todo: Mapped[str] = mapped_column(Text)
+    link: Mapped[str | None] = mapped_column(Text)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recovery_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,7 +6,7 @@ Belongs here: the words. Every decision is made by the same functions that a sca
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from top5.catalog.store import FeedState
+from top5.catalog.model import FeedState
 from top5.errors import Top5Error
 from top5.feeds.changes import read_changes
 from top5.feeds.dates import date_flag

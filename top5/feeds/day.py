@@ -6,7 +6,7 @@ Belongs here: the shape of a row. Which episodes a day has is decided in `top5.c
 from collections.abc import Sequence
 from typing import Any
 
-from top5.catalog.store import DayEpisode
+from top5.catalog.model import DayEpisode
 
 
 def episode_rows(episodes: Sequence[DayEpisode]) -> list[dict[str, Any]]:

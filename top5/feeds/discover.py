@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urljoin
 from pydantic import BaseModel, ConfigDict
 from selectolax.lexbor import LexborHTMLParser
 
-from top5.catalog.store import FeedState, SuggestedShow
+from top5.catalog.model import FeedState, SuggestedShow
 from top5.errors import PermanentError, Top5Error
 from top5.feeds.fetch import Fetcher
 from top5.feeds.identity import show_key

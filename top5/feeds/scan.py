@@ -22,7 +22,8 @@ from zoneinfo import ZoneInfo
 from aiohttp.abc import AbstractResolver
 from pydantic import BaseModel, ConfigDict
 
-from top5.catalog.store import Catalog, FeedState, ScanUpdate
+from top5.catalog.model import FeedState, ScanUpdate
+from top5.catalog.store import Catalog
 from top5.errors import PermanentError, Top5Error, TransientError
 from top5.feeds.changes import read_changes
 from top5.feeds.fetch import BodyHold, Fetcher, FetchResult, LargeBodies, Validators

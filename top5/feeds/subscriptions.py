@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from top5.catalog.store import Catalog, SuggestedShow
+from top5.catalog.model import SuggestedShow
+from top5.catalog.store import Catalog
 from top5.errors import PermanentError
 from top5.feeds.check import explain
 from top5.feeds.discover import FoundFeed, find_feed, suggest

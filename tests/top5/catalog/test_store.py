@@ -1,5 +1,3 @@
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from top5.catalog.migrate import MIGRATIONS
-from top5.catalog.store import Catalog, ScanUpdate, SuggestedShow
+from top5.catalog.model import ScanUpdate, SuggestedShow
+from top5.catalog.store import Catalog
 from top5.catalog.tables import Base
 from top5.errors import PermanentError
 from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Podcast, TranscriptLink
@@ -21,22 +20,6 @@ from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Podcast, Tran
 UTC_ZONE = ZoneInfo("UTC")
 DAY = date(2026, 9, 16)
 NOW = datetime(2026, 9, 16, 20, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrated once, copied for each test."""
-    home = tmp_path_factory.mktemp("empty")
-    Catalog.at_home(home).close()
-    return home / "catalog.db"
-
-
-@pytest.fixture
-def catalog(tmp_path: Path, empty_catalog: Path) -> Iterator[Catalog]:
-    shutil.copy(empty_catalog, tmp_path / "catalog.db")
-    catalog = Catalog.at_home(tmp_path)
-    yield catalog
-    catalog.close()
 
 
 def episode(guid: str, *, published: datetime | None = NOW, **values: object) -> ParsedEpisode:

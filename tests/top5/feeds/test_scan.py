@@ -17,7 +17,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.top5.feeds.serving import Answer, FeedServer, Route, item, rss, with_etag
-from top5.catalog.store import Catalog, FeedState
+from top5.catalog.model import FeedState
+from top5.catalog.store import Catalog
 from top5.feeds.scan import ScanRow, scan
 from top5.settings import ScanSettings
 

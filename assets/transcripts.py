@@ -1,6 +1,6 @@
 """The asset `transcripts`: each episode's words, or the reason why there are none."""
 
-from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, asset
+from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from assets.episodes import episodes
 from assets.workspace import (
@@ -9,17 +9,15 @@ from assets.workspace import (
     OWNERS,
     RETRIES,
     Workspace,
-    check_name,
     check_rows,
+    check_specs,
     counts,
     days_of,
     failures_named,
-    progress,
+    per_day,
     run_async,
+    tell,
 )  # fmt: skip
-from top5.engines import transcriber
-from top5.transcripts.day import collect_transcripts
-from top5.transcripts.report import speech_metadata
 
 
 @asset(
@@ -30,10 +28,14 @@ from top5.transcripts.report import speech_metadata
     kinds={"python", "parquet"},
     owners=OWNERS,
     retry_policy=RETRIES,
-    check_specs=[AssetCheckSpec(check_name("transcripts"), asset="transcripts", blocking=True)],
+    check_specs=check_specs("transcripts", "transcripts"),
 )
 def transcripts(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
     """The publisher's transcript where there is one, speech to text where not; kept under the hash of its source."""
+    from top5.engines import transcriber
+    from top5.transcripts.day import collect_transcripts
+    from top5.transcripts.report import speech_metadata
+
     settings, landed, size, today = workspace.settings, [], 0, workspace.clock.astimezone(workspace.settings.tz).date()
     with failures_named(), workspace.catalog() as catalog:
         for day in days_of(context):
@@ -44,10 +46,12 @@ def transcripts(context: AssetExecutionContext, workspace: Workspace) -> Materia
                 settings=settings.transcripts,
                 transcriber=lambda: transcriber(settings),
                 late_days=settings.digest.late_days,
-                on_row=lambda episode, row: progress.get()(f"{episode.facts.title}: {row['reason'] or row['source']}"),
+                on_row=lambda episode, row: tell(
+                    f"{episode.facts.title}: {row['reason'] or row['source']}", episode_id=episode.episode_id
+                ),
                 usd_spent=catalog.spent(today),
                 on_spend=lambda usd: catalog.add_spend(today, "transcripts", usd, 1),
-                on_audio=lambda episode, done, total: progress.get()(
+                on_audio=lambda episode, done, total: tell(
                     f"{episode.facts.title}: {done / 60:.0f} of {total / 60:.0f} minutes heard"
                 ),
             )
@@ -55,6 +59,7 @@ def transcripts(context: AssetExecutionContext, workspace: Workspace) -> Materia
             catalog.set_states(day, {row["episode_id"]: (row["state"], row["reason"]) for row in rows})
             size += workspace.lake.write_table("transcripts", day, rows)
             landed += rows
+    per_day(context, "dagster/partition_row_count", landed)
     return MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(landed),
@@ -67,5 +72,5 @@ def transcripts(context: AssetExecutionContext, workspace: Workspace) -> Materia
             "bytes written": size,
             **speech_metadata(landed),
         },
-        check_results=[check_rows("transcripts", "transcripts", landed)],
+        check_results=check_rows(workspace, "transcripts", "transcripts", landed, days_of(context)),
     )

@@ -1,6 +1,9 @@
 """Transcripts: formats, speed, speech to text against bare faster-whisper, memory, sponsor marks, faults that must be found.
 
-python -m bench.transcripts [--quick]     (--quick leaves speech to text out)
+python -m bench.transcripts [--quick | --speech | --memory]
+
+--quick leaves everything out that needs a speech model; --speech prints nothing but speed and errors of speech to text (six minutes on a
+quiet machine), --memory nothing but the memory of four hours (four minutes).
 """
 
 import csv
@@ -13,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +36,7 @@ from top5.weights import find_speech_model
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
 LABELS = ROOT / "evals" / "labels" / "sponsors"
-DOCUMENTED = {"empty", "binary", "not_a_transcript", "malformed"}
+DOCUMENTED = {"empty", "binary", "not_a_transcript", "malformed", "too_large"}
 SETTINGS: dict[str, Any] = {"beam_size": 5, "batch_size": 8}
 
 
@@ -141,43 +145,72 @@ def speed() -> None:
 # Marks and faults
 
 
-def sponsors() -> None:
-    """Precision and recall on the labelled segments: advertising (sponsor reads and promotion), and everything that is no content."""
+def labelled(folder: Path) -> dict[tuple[str, str], dict[int, str]]:
+    """The labels of a folder by (show, episode) and number of the segment."""
     labels: dict[tuple[str, str], dict[int, str]] = {}
-    for name in ("changelog", "demo"):
-        with (LABELS / f"{name}.csv").open(encoding="utf-8") as lines:
+    for file in sorted(folder.glob("*.csv")):
+        with file.open(encoding="utf-8") as lines:
             for entry in csv.DictReader(lines):
-                labels.setdefault((name, entry["episode"]), {})[int(entry["segment"])] = entry["label"]
+                labels.setdefault((file.stem, entry["episode"]), {})[int(entry["segment"])] = entry["label"]
+    return labels
+
+
+def labelled_material() -> dict[tuple[str, str], list[Segment]]:
+    """Segments by (show, episode) of everything that labels may name."""
     material: dict[tuple[str, str], list[Segment]] = {}
-    with (CORPUS / "shows/changelog/episodes.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            episode = json.loads(line)
-            material["changelog", episode["id"]] = [
-                Segment(speaker=s.get("speaker"), text=s["text"]) for s in episode["segments"]
-            ]
+    for show in ("changelog", "pythonbytes"):
+        with (CORPUS / f"shows/{show}/episodes.jsonl").open(encoding="utf-8") as lines:
+            for episode in map(json.loads, lines):
+                material[show, episode["id"]] = [
+                    Segment(start=s.get("start") if episode["has_timestamps"] else None, speaker=s.get("speaker"), text=s["text"])
+                    for s in episode["segments"]
+                ]
     for script in read_scripts().values():
         material["demo", script.id] = [
             Segment(start=c.start, end=c.end, speaker=c.speaker, text=c.text) for c in script.timed_turns
         ]
-    counts: Counter[tuple[str, str]] = Counter()
-    known: Counter[str] = Counter()
-    for key, wanted in labels.items():
-        marks = mark(material[key])
-        for number, label in wanted.items():
-            known[label] += 1
-            found = marks[number]
-            kind = found.kind if found else "content"
-            for name, is_one, said in (
-                ("advertising", label in ("sponsor", "promo"), kind in ("sponsor", "promo")),
-                ("no content", label != "content", kind != "content"),
-            ):
-                counts[name, f"{is_one}{said}"] += 1
-    print(f"    labels: {dict(known)}")
-    for name, aim in (("advertising", "both at least 0.90"), ("no content", "")):
-        hit, false, lost = (counts[name, case] for case in ("TrueTrue", "FalseTrue", "TrueFalse"))
-        row(
-            f"{name}: precision, recall on {known.total()} segments", f"{hit / (hit + false):.3f}, {hit / (hit + lost):.3f}", aim
-        )  # fmt: skip
+    return material
+
+
+def sponsors() -> None:
+    """Precision and recall on labelled segments: advertising (sponsor reads and promotion), and everything that is no content.
+
+    The rules were made with the first in sight. The second was labelled before they were run on it: they missed a third of it. They
+    were extended with other episodes of those shows in sight, none of them held out; the third was labelled when that was done, and
+    nothing was changed after.
+    """
+    material = labelled_material()
+    for half, folder in (("tuning", LABELS), ("held out", LABELS / "held_out"), ("held out, 2nd", LABELS / "held_out_2")):
+        labels = labelled(folder)
+        shows = sorted({show for show, _ in labels})
+        for chosen in [*([show] for show in shows), shows] if len(shows) > 1 and half != "tuning" else [shows]:
+            counts: Counter[tuple[str, str]] = Counter()
+            known: Counter[str] = Counter()
+            for key, wanted in labels.items():
+                if key[0] not in chosen:
+                    continue
+                marks = mark(material[key])
+                for number, label in wanted.items():
+                    known[label] += 1
+                    found = marks[number]
+                    kind = found.kind if found else "content"
+                    for name, is_one, said in (
+                        ("advertising", label in ("sponsor", "promo"), kind in ("sponsor", "promo")),
+                        ("no content", label != "content", kind != "content"),
+                    ):
+                        counts[name, f"{is_one}{said}"] += 1
+                    if label == "sponsor":
+                        counts["read", "found" if kind in ("sponsor", "promo") else "missed"] += 1
+            print(f"    {half}, {' and '.join(chosen)}: {dict(known)}")
+            for name, aim in (("advertising", "both at least 0.90"), ("no content", "")):
+                hit, false, lost = (counts[name, case] for case in ("TrueTrue", "FalseTrue", "TrueFalse"))
+                what = f"{name}: precision, recall on {known.total()} segments"
+                if hit + lost >= 20:
+                    row(what, f"{hit / (hit + false):.3f}, {hit / (hit + lost):.3f}", aim)
+                else:
+                    row(what, f"{false} false, {lost} of {hit + lost} missed")
+            if known["sponsor"]:
+                row("  sponsor reads alone: recall", f"{counts['read', 'found'] / known['sponsor']:.3f}")
 
 
 def injected() -> None:
@@ -254,15 +287,18 @@ def speech(folder: Path) -> None:
         pairs = [wer(engine(path), path.with_name(f"{path.name}.ref.txt").read_text("utf-8")) for path in clips()]
         errors[name] = (sum(wrong for wrong, _ in pairs), sum(words for _, words in pairs))
     ten = long_file(folder, 600.0)
+    wall: dict[str, list[float]] = {"ours": [], "bare": []}
     spent: dict[str, list[float]] = {"ours": [], "bare": []}
     for name in ("bare", "ours", "ours", "bare"):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         (own if name == "ours" else bare)(ten)
-        spent[name].append(time.perf_counter() - started)
-    times = {name: 600.0 / min(values) for name, values in spent.items()}
+        wall[name].append(time.perf_counter() - started)
+        spent[name].append(time.process_time() - used)
+    times = {name: 600.0 / min(values) for name, values in wall.items()}
     row("ten minutes, int8 base, beam 5, batch 8: ours", f"{times['ours']:.1f} x realtime", "at least 8")
     row("  bare faster-whisper, same settings, same run", f"{times['bare']:.1f} x realtime")
-    row("  ours over bare (best of 2 each)", f"{times['ours'] / times['bare']:.2f}", "at least 0.95")
+    row("  ours over bare, wall (best of 2 each)", f"{times['ours'] / times['bare']:.2f}", "at least 0.95")
+    row("  ours over bare, CPU seconds (best of 2 each)", f"{min(spent['bare']) / min(spent['ours']):.2f}")
     for name, label in (("ours", "ours"), ("bare", "bare faster-whisper")):
         wrong, words = errors[name]
         row(
@@ -321,20 +357,21 @@ def main() -> None:
     if not CORPUS.is_dir():
         print(f"  no corpus at {CORPUS}: nothing is measured")
         return
-    formats()
-    speed()
-    sponsors()
-    injected()
-    if "--quick" not in sys.argv:
-        audio()
+    asked = [part for switch, part in (("--speech", speech), ("--memory", memory)) if switch in sys.argv]
+    if not asked:
+        formats()
+        speed()
+        sponsors()
+        injected()
+    with_model(asked or ([] if "--quick" in sys.argv else [speech, memory]))
 
 
-def audio() -> None:
-    """The part that needs a speech model."""
+def with_model(parts: Sequence[Callable[[Path], None]]) -> None:
+    """What needs a speech model."""
     with tempfile.TemporaryDirectory() as name:
         try:
-            speech(Path(name))
-            memory(Path(name))
+            for part in parts:
+                part(Path(name))
         except Top5Error as error:
             print(f"  speech to text is not measured: {error.message}")
 

@@ -26,7 +26,7 @@ class Upload:
     samples: Any
 
 
-Answer = Callable[[Upload], tuple[int, dict[str, Any]]]
+Answer = Callable[[Upload], tuple[int, dict[str, Any] | bytes]]
 
 
 def tones(samples: Any, rate: int = 16_000) -> list[tuple[float, float]]:
@@ -61,7 +61,7 @@ class FakeTranscription:
                 upload = _parse(self.headers["Content-Type"], body)
                 owner.uploads.append(upload)
                 status, value = owner.answer(upload) if self.path.endswith("/audio/transcriptions") else (404, {"error": {}})
-                data = json.dumps(value).encode()
+                data = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))

@@ -43,7 +43,8 @@ _INVISIBLE = re.compile(
 _NEWLINES = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _TAG = re.compile(r"</?(?:c|i|b|u|v|s|p|br|em|rt|ruby|font|lang|span|strong|sup|sub|a)(?:[.\s][^<>]*)?/?>|<\d[\d:.,]*>", re.I)
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
-_MARKED = re.compile(r"[<&{\\]")
+# Markup, and the two characters that `str.split` and `str.isprintable` take for harmless and `normalise` does not.
+_MARKED = re.compile("[<&{\\\\\x1f\ufffc]")
 _SPACE = re.compile(r"\s+")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]+)*(?:\s+([^<>]*))?>", re.I)
 
@@ -81,7 +82,7 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, list[str]
     text = body.decode("cp1252", errors="replace")
     strange = sum(1 for character in text if character == "\ufffd" or (character < " " and character not in "\t\r\n"))
     if strange > len(text) / 100:
-        raise _binary("no text")
+        raise _binary("not text")
     return normalise(text), ["not UTF-8: read as Windows-1252"]
 
 
@@ -92,11 +93,12 @@ def _decode_with_nulls(body: bytes) -> tuple[str, list[str]]:
                 return normalise(body.decode(encoding)), [f"no byte order mark: read as {encoding}"]
             except UnicodeDecodeError:
                 break
-    raise _binary("no text")
+    raise _binary("not text")
 
 
 def _binary(what: str) -> PermanentError:
-    return PermanentError("binary", f"The transcript is {what}, not text; use another of the publisher's formats or the audio.")
+    sentence = what if what == "not text" else f"{what}, not text"
+    return PermanentError("binary", f"The transcript is {sentence}; use another of the publisher's formats or the audio.")
 
 
 def normalise(text: str) -> str:
@@ -106,8 +108,9 @@ def normalise(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """One line of speech: caption markup gone, entities decoded, whitespace single. Angle brackets of no known tag stay."""
-    if text.isascii() and text.isprintable() and not _MARKED.search(text):
-        return " ".join(text.split())
+    plain = " ".join(text.split())
+    if plain.isprintable() and not _MARKED.search(text):
+        return plain
     text = _OVERRIDE.sub("", _TAG.sub("", text).replace("\\N", " "))
     return _SPACE.sub(" ", normalise(html.unescape(text))).strip()
 

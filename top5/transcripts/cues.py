@@ -5,7 +5,7 @@ which format a file is, order and overlap of times, names in front of the text (
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +19,15 @@ _TIME = re.compile(_CLOCK)
 _SBV = re.compile(rf"\s*{_CLOCK}\s*,\s*{_CLOCK}\s*$")
 _BLOCKS = ("NOTE", "STYLE", "REGION")
 _LANGUAGE = re.compile(r"^Language:\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*$", re.I)
+_STAMP = r"(?:\d{2}:)?[0-5]\d:[0-5]\d\.\d{3}"
+# A WebVTT file that needs no repair: a header, then cues that each have words, with blank lines between. Possessive, so that a file
+# which is not like that is given up in one pass.
+_WHOLE = re.compile(
+    r"WEBVTT(?![^\s])[^\n]*+\n(?:(?![^\n]*-->)[^\n]++\n)*+\n++"
+    r"(?:(?:(?!NOTE|STYLE|REGION|[^\n]*-->)\S++\n)?+"
+    rf"{_STAMP} --> {_STAMP}(?:[ \t][^\n]*+)?+\n"
+    r"(?:(?!\s*\d{1,4}:\d|[^\n]*-->)[^\S\n]*+\S[^\n]*+(?:\n|\Z))++(?:\n++|\Z))++"
+)
 
 
 @dataclass(frozen=True)
@@ -111,17 +120,26 @@ def read_captions(text: str) -> Captions:
     from webvtt.errors import MalformedFileError
 
     captions = Captions()
-    repaired, ends = _repair(text, captions)
+    ends: list[bool] | None = None
+    if _WHOLE.fullmatch(text):
+        captions.language = _header_language(text.split("\n\n", 1)[0].split("\n"))
+    else:
+        text, ends = _repair(text, captions)
     try:
-        read = webvtt.from_string(repaired)
+        read = webvtt.from_string(text)
     except MalformedFileError:  # cannot happen after the repair, and means no cues if it does
         return captions
     for number, caption in enumerate(cast("Sequence[_Caption]", read)):
         start = caption.start_time.in_milliseconds() / 1000
-        end = caption.end_time.in_milliseconds() / 1000 if ends[number] else None
+        end = caption.end_time.in_milliseconds() / 1000 if ends is None or ends[number] else None
         captions.cues.append(Cue(start, end, tuple(caption.raw_text.split("\n"))))
     captions.cues = _without_roll_up(captions.cues, captions.warnings)
     return captions
+
+
+def _header_language(lines: Iterable[str]) -> str | None:
+    found = [match[1] for line in lines if (match := _LANGUAGE.match(line))]
+    return found[-1] if found else None
 
 
 def _repair(text: str, captions: Captions) -> tuple[str, list[bool]]:
@@ -134,9 +152,8 @@ def _repair(text: str, captions: Captions) -> tuple[str, list[bool]]:
     if headed:
         position = 1
         while position < len(lines) and lines[position].strip() and not _timing(lines[position]):
-            language = _LANGUAGE.match(lines[position])
-            captions.language = language[1] if language else captions.language
             position += 1
+        captions.language = _header_language(lines[1:position])
     blank_before = True
     while position < len(lines):
         line = lines[position].strip()
@@ -250,11 +267,15 @@ def _without_roll_up(cues: list[Cue], warnings: list[str]) -> list[Cue]:
 
 
 def _visible(raw: str) -> str:
+    if "<" not in raw:
+        return clean_text(raw)
     return " ".join(clean_text(text) for _, text in split_voices(raw)).strip()
 
 
 def _overlap(before: tuple[str, ...], after: tuple[str, ...]) -> int:
     """How many lines at the end of one cue stand again at the head of the next."""
+    if not before or before[-1] not in after:
+        return 0
     for size in range(min(len(before), len(after)), 0, -1):
         if before[-size:] == after[:size]:
             return size

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from top5.catalog.store import DayEpisode
+from top5.catalog.model import DayEpisode
 from top5.errors import PermanentError, Top5Error, TransientError
 from top5.lake import Lake, content_key
 from top5.settings import ScanSettings, TranscriptSettings
@@ -70,7 +70,7 @@ class Allowance:
         if minutes > self.minutes:
             return TransientError(
                 "audio_limit",
-                f"{minutes:.0f} minutes of audio are more than the {self.minutes:.0f} that this day still has; "
+                f"{minutes:.0f} minutes of audio are more than the {max(0.0, self.minutes):.0f} that this day still has; "
                 "it waits, or raise transcripts.daily_audio_minutes.",
             )
         if minutes * usd_per_minute > self.usd:
@@ -253,7 +253,10 @@ async def _decoded(work: _Work, episode: DayEpisode) -> _Found:
     engine = await asyncio.to_thread(work.transcriber)
     key = speech_key(engine, settings.language, enclosure.url)
     if kept := _kept(work.lake, key):
-        return _Found(kept, reused=True, made=_made(work.lake, key))
+        made = _made(work.lake, key)
+        # Doing a day again does not give it more minutes than it had.
+        work.allowance.minutes -= made.seconds / 60 if made else 0.0
+        return _Found(kept, reused=True, made=made)
     if refusal := work.allowance.refuse(_minutes(episode), engine.usd_per_minute):
         raise refusal
     # Half a download and half a decode outlive a kill; whole transcripts are kept in the lake.

@@ -11,6 +11,7 @@ A file whose words are whole is repaired, with a warning for each kind of repair
 | `binary` | is an image, an audio file, a PDF, an archive or no text at all |
 | `not_a_transcript` | is something else: a feed, chapters, show notes, an error page, a few words |
 | `malformed` | is JSON that does not parse |
+| `too_large` | has more than 20 MB or half a million lines |
 """
 
 import json
@@ -46,6 +47,9 @@ _NESTING = re.compile(
     r"<(/?)(?!(?:p|li|d[dt]|t[rdh]|option|br|hr|img|input|meta|link|wbr|source|area|col|embed|path)\b)[a-z][\w-]*(?=[\s>])", re.I
 )
 _MAX_DEPTH = 500
+# Twelve hours with a line of its own for each word stay under both.
+_MOST_BYTES = 20_000_000
+_MOST_LINES = 500_000
 _MIN_PLAIN_WORDS = 20
 _MIN_HTML_WORDS = 50
 _RESTART = 60.0
@@ -65,7 +69,11 @@ def parse_transcript(body: bytes, *, content_type: str | None = None, name: str 
     are in order. Raises PermanentError with one of the reasons listed in this module.
     """
     try:
+        if len(body) > _MOST_BYTES:
+            raise _too_large(f"{len(body) / 1e6:.0f} MB")
         text, warnings = decode(body, content_type)
+        if (lines := text.count("\n")) > _MOST_LINES:
+            raise _too_large(f"{lines} lines")
         segments, kind, language, found = _read(text)
     except PermanentError as error:
         if name is None:
@@ -86,6 +94,10 @@ def _shown(name: str) -> str:
 
 def _refuse(what: str) -> PermanentError:
     return PermanentError("not_a_transcript", f"The file is {what}, not a transcript; check the feed's transcript link.")
+
+
+def _too_large(size: str) -> PermanentError:
+    return PermanentError("too_large", f"The file has {size}, more than any transcript; check the feed's transcript link.")
 
 
 _Read = tuple[list[Segment], TranscriptFormat, str | None, list[str]]
@@ -133,7 +145,7 @@ def _read_captions(text: str) -> _Read:
 
 def _without_dash(line: str) -> str:
     # Dialogue dashes after the first line of a cue; the first one is read as a change of speaker.
-    return re.sub(r"^\s*-\s+", "- ", line)
+    return re.sub(r"^\s*-\s+", "- ", line) if "-" in line else line
 
 
 # JSON

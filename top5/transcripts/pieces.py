@@ -78,8 +78,6 @@ def pieces(audio: Path, seconds: float, *, begin: int = 0, slack: float = 0.0) -
     The last one may be longer by the share `slack`, so that no short rest is left over. Holds one piece in memory: 20 minutes take 77 MB,
     where four hours at once take 920 MB. Raises PermanentError `bad_audio`.
     """
-    import numpy as np
-
     most = int(seconds * SAMPLE_RATE)
     held: list[Samples] = []
     size, position, skip = 0, begin, begin
@@ -91,13 +89,24 @@ def pieces(audio: Path, seconds: float, *, begin: int = 0, slack: float = 0.0) -
         size += len(samples) - skip
         skip = 0
         while size > most * (1 + slack):
-            joined = np.concatenate(held)
+            joined = _taken(held)
             cut = quietest(joined[:most])
+            held.append(joined[cut:].copy())
+            size -= cut
             yield Piece(position, joined[:cut])
+            del joined
             position += cut
-            held, size = [joined[cut:].copy()], len(joined) - cut
     if size:
-        yield Piece(position, np.concatenate(held))
+        yield Piece(position, _taken(held))
+
+
+def _taken(held: "list[Samples]") -> "Samples":
+    """All of `held` as one array; nothing is left in the list, so that nothing is in memory twice while a piece is worked on."""
+    import numpy as np
+
+    joined = np.concatenate(held)
+    held.clear()
+    return joined
 
 
 def _samples(audio: Path) -> "Iterator[Samples]":
@@ -253,6 +262,8 @@ def understand(
         done.append(recognise(piece, done[-1] if done else None))
         if checkpoint:
             checkpoint.add(done[-1])
+        # Its samples would lie beside the next piece's while that is read.
+        del piece
     if not done or done[-1].end < SAMPLE_RATE // 10:
         raise PermanentError("bad_audio", f"{audio.name} holds no audio; check the feed's enclosure.")
     if on_progress:

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     Samples = np.ndarray[Any, np.dtype[np.float32]]
 
 # Raised when the same audio and model give other sentences.
-_REVISION = "sentences-2"
+_REVISION = "sentences-3"
 PIECE_SECONDS = 600.0
 SLACK = 0.5  # a short rest would be a batch of one or two windows that takes as long as eight
-_HOLE = 10.0  # seconds of speech without a word that are worth a second try
+_HOLE = 3.0  # seconds of speech without a word that are worth a second try: hot words can cost a window its first sentence
 _MOST_RETRIES = 8  # per piece: what is hopeless in ten minutes of audio stays so
 _AROUND = 1.0
 _SURE = 0.9
@@ -144,10 +144,12 @@ class SpeechToText:
 
     def _load(self) -> "BatchedInferencePipeline":
         if self._pipeline is None:
-            from faster_whisper import BatchedInferencePipeline, WhisperModel  # pyright: ignore[reportMissingTypeStubs]
+            from faster_whisper import BatchedInferencePipeline  # pyright: ignore[reportMissingTypeStubs]
+
+            from top5.transcripts.whisper import FrugalWhisperModel
 
             try:
-                whisper = WhisperModel(
+                whisper = FrugalWhisperModel(
                     str(self._model.path), device="cpu", compute_type="int8", cpu_threads=self._cpu_threads, local_files_only=True
                 )
             except (RuntimeError, OSError, ValueError) as error:
@@ -276,7 +278,7 @@ class SpeechToText:
 
 
 def doubtful(words: Sequence[HeardWord], voice: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The stretches (seconds) that a second try may mend: repeat loops, and at least 10 s of speech without a word; in order."""
+    """The stretches (seconds) that a second try may mend: repeat loops, and at least 3 s of speech without a word; in order."""
     spans: list[tuple[float, float]] = []
     timed = [(word.start, word.end) for word in words if word.start is not None and word.end is not None]
     for loop in find_loops([_one_token(word.text) for word in words]):

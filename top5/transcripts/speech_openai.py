@@ -5,6 +5,8 @@ encoding (`pieces`), the embedded engine (`speech`), budgets (`day`).
 """
 
 import io
+import json
+import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from top5.transcripts.model import Transcript
 from top5.transcripts.pieces import SAMPLE_RATE, Checkpoint, Heard, HeardWord, Piece, Progress, encode_mp3, understand
 from top5.transcripts.speech import assemble, heard_of, voice_in, without_loops
 from top5.transcripts.words import split_sentences
+from top5.urls import mask_url
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -129,16 +132,31 @@ class OpenAITranscriber:
         else:
             options["response_format"] = "json"
         with _failures(self._settings):
-            create = cast(Any, client.audio.transcriptions).create
+            # The bare answer: servers that only resemble the API send what the client's own types do not take.
+            create = cast(Any, client.audio.transcriptions).with_raw_response.create
             answer = create(file=("piece.mp3", upload, "audio/mpeg"), model=self._settings.transcription_model, **options)
-        dump = getattr(answer, "model_dump", None)
-        fields = cast("dict[str, Any]", dump()) if dump else {"text": str(answer)}
+        fields = _fields(answer.content, self._settings)
         words, log_probability = _words(fields, len(piece.samples) / SAMPLE_RATE)
         words, cut = without_loops(words)
         said = fields.get("language")
         found = _CODES.get(said.lower(), said.lower()) if isinstance(said, str) and said else language
         # The API reports no voice activity, and without it a lost half hour would not be noticed.
         return heard_of(piece, words, voice_in(piece) if self._timed else [], log_probability, found, cut_words=cut)
+
+
+def _fields(body: bytes, settings: OpenAISettings) -> dict[str, Any]:
+    try:
+        value = cast(object, json.loads(body))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise TransientError("server_error", f"{_server(settings)} gave no usable answer; it is tried again.")
+    return cast("dict[str, Any]", value)
+
+
+def _listed(value: object) -> list[dict[str, Any]]:
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
 # Whisper's verbose answers name languages in English.
@@ -151,7 +169,7 @@ _CODES = {
 
 def _words(fields: dict[str, Any], length: float) -> tuple[list[HeardWord], float | None]:
     """Words with times where the answer has them; else those of its segments, each with the segment's times; else of the text."""
-    segments = [cast("dict[str, Any]", item) for item in fields.get("segments") or () if isinstance(item, dict)]
+    segments = _listed(fields.get("segments"))
     counted = [
         (len(str(item.get("text", "")).split()), float(item["avg_logprob"]))
         for item in segments
@@ -159,7 +177,7 @@ def _words(fields: dict[str, Any], length: float) -> tuple[list[HeardWord], floa
     ]
     weight = sum(count for count, _ in counted)
     log_probability = round(sum(count * value for count, value in counted) / weight, 4) if weight else None
-    spoken = [cast("dict[str, Any]", item) for item in fields.get("words") or () if isinstance(item, dict)]
+    spoken = _listed(fields.get("words"))
     if spoken and segments:
         return list(_punctuated(spoken, segments, length)), log_probability
     words: list[HeardWord] = []
@@ -196,9 +214,13 @@ def _letters(word: str) -> str:
 
 
 def _inside(value: object, length: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         return None
     return min(float(value), length)
+
+
+def _server(settings: OpenAISettings) -> str:
+    return mask_url(settings.base_url) if settings.base_url else "the OpenAI API"
 
 
 @contextmanager
@@ -206,7 +228,7 @@ def _failures(settings: OpenAISettings) -> "Generator[None, None, None]":
     """The client's errors as ours."""
     import openai
 
-    server = settings.base_url or "the OpenAI API"
+    server = _server(settings)
     try:
         yield
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:

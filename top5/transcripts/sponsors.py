@@ -19,6 +19,9 @@ MarkKind = Literal["sponsor", "promo", "greeting", "outro", "music", "repeat"]
 
 _MAX_READ = 16  # sentences on each side of what gave a read away
 _LOOK_AHEAD = 3  # sentences without a sign of selling that may stand inside a read
+_LONGEST_READ = 48  # sentences up to the call with which a long read ends: four minutes
+_LONGEST_BETWEEN = 80  # sentences between "let me tell you about our sponsor" and "thank you for sponsoring the show"
+_LONGEST_STORY = 20  # of them without the sponsor's name or a sign of selling, because a good read tells a story
 _MAX_ITEM = 8  # paragraphs of a sponsored item in a written script
 _EDGE_SECONDS = 150.0
 _EDGE_SENTENCES = 14
@@ -67,6 +70,13 @@ _ADDRESS = rf"(?:[\w-]+(?:\.[\w-]+)*\.{_TLD}\b|[\w-]+ dot {_TLD}\b)(?:(?:/| slas
 
 _READS = (
     _rule(
+        "brought to you by us",
+        "promo",
+        0.9,
+        rf"\b{_SHOW}[^.?!]{{0,20}} (?:brought to you|sponsored|supported|presented) by (?:us|ourselves|our (?:\w+ ){{0,2}}"
+        r"(?:courses?|books?|training|members|patrons|listeners|supporters|work))\b|\bbrought to you by us\b",
+    ),
+    _rule(
         "brought to you by",
         "sponsor",
         0.95,
@@ -92,7 +102,38 @@ _READS = (
         0.9,
         rf"\bthank(?:s|ing| you)\b[^.?!]{{0,60}}\bfor (?:sponsoring|supporting) {_SHOW}\b",
     ),
+    _rule(
+        "thanks for sponsoring",
+        "sponsor",
+        0.85,
+        r"^(?:(?:and|so|again|all right|once again)\b,? )*(?:a big )?thank(?:s| you)(?: so much| again)?,? (?:to )?(?-i:[A-Z])[^.?!]{0,50}"
+        r"\bfor (?:sponsoring|supporting) (?-i:[A-Z])",
+    ),
     _rule("thanks for sponsoring", "sponsor", 0.9, rf"\b(?:is|are) (?:sponsoring|supporting) {_SHOW}\b"),
+    _rule(
+        "about our sponsor",
+        "sponsor",
+        0.85,
+        r"\b(?:tell|talk|hear|say|talking)\b[^.?!]{0,30}\babout (?:our|today's|this week's|the) (?:\w+ )?sponsors?\b|"
+        r"\b(?:shall|should|can|could|let) (?:we|us|me) (?:quickly |just )?(?:thank|talk about) (?:our|the) (?:\w+ )?sponsors?\b|"
+        r"\blet's (?:quickly |just )?(?:thank|talk about) (?:our|the) (?:\w+ )?sponsors?\b|"
+        r"^(?:and |so |yes,? )?(?:our|today's|this week's) sponsors?(?:\W*$| (?:this week|today|for today)\b|, (?-i:[A-Z]))|"
+        r"\bwe (?:do )?have a (?:new )?sponsor (?:today|this week)\b",
+    ),
+    _rule(
+        "more about them later",
+        "sponsor",
+        0.8,
+        r"\b(?:tell you|hear|talk|say|listen)(?: to you)?(?: all| a (?:little )?bit)? (?:more )?(?:about them|to their spot) later\b|"
+        r"\bthem (?:more )?later in the show\b",
+    ),
+    _rule(
+        "about our sponsor",
+        "sponsor",
+        0.85,
+        r"^(?:and )?(?:they|these folks|these guys)(?:'re| are| have been)? (?:a )?(?:big|huge|great|long-?time|wonderful) "
+        r"(?:supporters?|sponsors?) of (?:the show|this show|us|ours|(?-i:[A-Z]))",
+    ),
     _rule(
         "next sponsor",
         "sponsor",
@@ -162,6 +203,36 @@ _READS = (
         r"\b(?:join (?:us|our community) (?:on|in|at|over)|find us (?:on|at)|follow us (?:on|at)|"
         r"become a (?:member|patron|supporter) (?:at|of (?:the show|this)|today|on)|"
         r"support (?:us|the show|this (?:show|podcast)) (?:on|at|by)|join our (?:discord|slack|community|patreon))\b",
+    ),
+    _rule(
+        "talk to us",
+        "promo",
+        0.8,
+        r"\b(?:connect with|reach|get in touch with|stay in touch with|get (?:a )?hold of|contact|follow|find|email) (?:any of )?us\b"
+        r"(?! (?:to|what|as|how|why|when|out|in (?:a|the)|from)\b)[^.?!]{0,60}\b(?:on|at|over|here|show|socials?|via|through|mastodon|"
+        r"bluesky|twitter|form|mail|youtube)\b|\bsend us (?:\w+ ){0,3}(?:ideas|feedback|messages?|e?mails?|questions|comments)\b",
+    ),
+    _rule(
+        "join us live",
+        "promo",
+        0.8,
+        r"\bpart of the (?:live |youtube )+(?:show|stream|audience|recording|video)\b|\bjoin (?:us|the (?:audience|stream|show)) live\b|"
+        r"\bjoin (?:us |in )?(?:on|for) (?:the|our) live\b|\bpeople (?:to )?join the live\b|\binformation to join us\b",
+    ),
+    _rule(
+        "thanks to patrons",
+        "promo",
+        0.85,
+        r"\bthank(?:s| you)\b[^.?!]{0,40}\b(?:patreon|patrons?|(?:our|the) (?:supporters|members|backers))\b|"
+        r"\bwe (?:also )?have patreon\b|\bfriends? of the show\b[^.?!]{0,40}\b(?:e?mail|newsletter|list)\b",
+    ),
+    _rule(
+        "supports the show",
+        "promo",
+        0.85,
+        r"\b(?:really )?(?:helps?|supports?|supporting) (?:(?:to )?support )?(?:the|this|our) (?:show|podcast|work)\b|"
+        r"\b(?:you|anyone) (?:want|like|can) (?:to )?support us\b|\bbest way to support (?:the|this|us)\b|"
+        r"\b(?:check out|take|buy|try|grab|encourage)\b[^.?!]{0,40}\bour (?:\w+ ){0,2}(?:courses?|books?|merch|store|training|apps?)\b",
     ),
     _rule(
         "word from the house",
@@ -376,6 +447,22 @@ _MUSIC = re.compile(
 # How many sentences more a promise of the house takes, by rule.
 _CARRIES_ON = {"word from the house": 6, "live show": 4, "other episodes": 2, "newsletter for more": 1}
 _LIST_ITEM = re.compile(r"^[-*•]\s")
+_OPENS_OR_CLOSES = frozenset({"about our sponsor", "brought to you by", "our sponsor", "next sponsor", "thanks for sponsoring"})
+# What a host asks for at the end of a read, so that the sponsor sees whom it paid.
+_CLOSES = re.compile(
+    r"\b(?:you|they|people) (?:came|come|heard(?: about (?:it|them))?) from us\b|\bstop (?:supporting|sponsoring) (?:the|this|our|us)\b|"
+    r"\bus(?:e|ing) (?:our|that|this) (?:link|url|code)\b|\b(?:supports|helps(?: to)?(?: support)?) (?:the|this|our) (?:show|podcast)\b",
+    re.I,
+)
+_HOUSE_GOES_ON = frozenset({"talk to us", "join us live", "join us", "newsletter", "thanks to patrons"})
+_HOUSE = re.compile(
+    r"\b(?:mastodon|fosstodon|bluesky|twitter|linkedin|instagram|facebook|youtube|discord|slack|show notes|e-?mail|newsletter|mailing list|"
+    r"contact form|sign up|invite|notif(?:y|ied)|live (?:stream|show|recording|audience)|usually (?:record|on|at)|"
+    r"we (?:typically|usually|always)? ?(?:record|stream|love|would love|send)|hang(?:ing)? out|(?:our|the) (?:site|website|page)|subscribe)\b|@\w+",
+    re.I,
+)
+# Announcements after which a read may begin at once, later, or not at all.
+_SAYS_LITTLE = frozenset({"about our sponsor", "brought to you by us"})
 # Signs that a read goes on; none starts one.
 _SELLING = re.compile(
     rf"{_ADDRESS}|\b(?:free trial|(?:first|one|two|three) (?:\w+ )?(?:week|month|year|order|box)s?(?: is| are)? free|"
@@ -383,7 +470,7 @@ _SELLING = re.compile(
     rf"\d+(?:%| percent) off|(?:made )?that code|off your (?:first|next)|money[- ]back|no credit card|sign up|get started|"
     rf"learn more|check (?:it|them) out|"
     rf"our (?:listeners|friends at)|for our listeners|listeners of this|link (?:is )?in the (?:show notes|newsletter|description)|"
-    rf"visit|sponsor(?:s|ing|ed|ship)?|"
+    rf"visit|sponsor(?:s|ing|ed|ship)?|show notes|us(?:e|ing) (?:our|the|this|that) link|for supporting|create (?:your|an?|a free) account|"
     rf"(?:promo|coupon|discount) code|at checkout|their customers|trusted by|try it (?:today|for free|free)|get \$?\d+|start building|demo today)\b",
     re.I,
 )
@@ -400,7 +487,9 @@ _BACK = re.compile(
     r"(?:back to|let(?:'?s| us) (?:get (?:back|to|into)|dive|talk|move)|we'?re back|welcome back|that'?s the news)\b",
     re.I,
 )
-_PROPER = re.compile(r"(?:\bby|\bfrom|\bat|\bthank|\bthanks to|\bto|\bsponsor,?) ((?:[A-Z][\w'’.-]*[\w](?: [A-Z][\w'’-]*)?))")
+_PROPER = re.compile(
+    r"(?:\babout|\bby|\bfrom|\bat|\bthank|\bthanks to|\bto|\bsponsor,?) ((?:[A-Z][\w'’.-]*[\w](?: [A-Z][\w'’-]*)?))"
+)
 _SUBJECT = re.compile(
     r"(?:The )?([A-Z][\w'’-]+)(?: [A-Z][\w'’-]+){0,2} (?:is|are|makes?|helps?|lets?|gives?|offers?|builds?|takes?|says?|just)\b"
 )
@@ -449,6 +538,8 @@ def mark(segments: Sequence[Segment], *, total: float | None = None) -> list[Seg
     marks: list[SegmentMark | None] = [None] * len(sentences)
     _mark_edges(sentences, marks)
     _mark_reads(sentences, marks)
+    _mark_between(sentences, marks)
+    _mark_house(sentences, marks)
     found = _per_segment(segments, sentences, marks, owner)
     _mark_sponsored_items(segments, found)
     for number, segment in enumerate(segments):
@@ -538,7 +629,9 @@ def _mark_reads(sentences: Sequence[_Sentence], marks: list[SegmentMark | None])
         # "Rate us" among goodbyes is one of them.
         if present is None or (present.score <= rule.score and (present.kind != "outro" or "newsletter" in rule.name)):
             marks[number] = SegmentMark(rule.kind, rule.score, rule.name)
-        if rule.kind == "sponsor":
+        if rule.name == "more about them later":
+            continue
+        if rule.kind == "sponsor" or rule.name == "brought to you by us":
             _extend(sentences, marks, number, rule)
         elif rule.name in _CARRIES_ON:
             _extend_turn(sentences, marks, number, rule, most=_CARRIES_ON[rule.name])
@@ -548,7 +641,7 @@ def _extend(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], num
     """Over the neighbours of the same speaker, up to the last one that still sells."""
     names = _names(sentences[number].text) or _subject(sentences, number)
     # An announcement that names nobody ("time for sponsored news") is followed by a read of unknown subject.
-    ahead = _LOOK_AHEAD if names else 4 * _LOOK_AHEAD
+    ahead = _LOOK_AHEAD if names or rule.name in _SAYS_LITTLE else 4 * _LOOK_AHEAD
     for step in (1, -1):
         last = position = number
         while 0 <= position + step < len(sentences) and abs(position + step - number) <= _MAX_READ:
@@ -556,7 +649,7 @@ def _extend(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], num
             sentence = sentences[position]
             if sentence.speaker != sentences[number].speaker or _BACK.search(sentence.text):
                 break
-            named = any(re.search(rf"\b{re.escape(name)}\b", sentence.text, re.I) for name in names)
+            named = _is_named(names, sentence.text)
             lead_in = position == number - 1 and _LEAD_IN.search(sentence.text)
             # Backwards only what belongs to this read by name: an address there may end the content before it.
             if named or (_SELLING.search(sentence.text) if step > 0 else lead_in):
@@ -565,9 +658,61 @@ def _extend(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], num
                     break
             elif abs(position - last) >= (ahead if step > 0 else 2):
                 break
+        if step > 0 and names:
+            last = _call_of(sentences, number, last, names)
         for extended in range(number + step, last + step, step):
             if marks[extended] is None:
-                marks[extended] = SegmentMark("sponsor", round(rule.score - 0.1, 2), f"{rule.name} (goes on)")
+                marks[extended] = SegmentMark(rule.kind, round(rule.score - 0.1, 2), f"{rule.name} (goes on)")
+
+
+def _mark_between(sentences: Sequence[_Sentence], marks: list[SegmentMark | None]) -> None:
+    """Reads that begin by naming their sponsor and end by thanking it: everything between is the read, whatever it says."""
+    opening: int | None = None
+    for number, sentence in enumerate(sentences):
+        found = marks[number]
+        opens_or_closes = found is not None and found.rule in _OPENS_OR_CLOSES
+        # Announced at the head of the show, a sponsor's read comes later: there only thanks end what was begun.
+        asks = opening is not None and opening >= 2 * _EDGE_SENTENCES and _CLOSES.search(sentence.text) is not None
+        thanks = found is not None and found.rule == "thanks for sponsoring"
+        if opening is not None and (thanks or asks) and 1 < number - opening <= _LONGEST_BETWEEN:
+            between = sentences[opening + 1 : number]
+            names = _names(sentences[opening].text)
+            thanked = _names(sentence.text) if thanks else set[str]()
+            one_voice = all(other.speaker == sentence.speaker for other in between)
+            if one_voice and not (names and thanked and not names & thanked):
+                for position in range(opening + 1, number + 1):
+                    marks[position] = marks[position] or SegmentMark("sponsor", 0.8, "between announcement and thanks")
+                opening = number
+        if opens_or_closes:
+            opening = number
+
+
+def _mark_house(sentences: Sequence[_Sentence], marks: list[SegmentMark | None]) -> None:
+    """Sentences after "follow us" or "join us live" that go on about the house, at the edges of an episode."""
+    for number in range(1, len(sentences)):
+        before, sentence = marks[number - 1], sentences[number]
+        if marks[number] is not None or before is None or before.kind != "promo" or before.rule not in _HOUSE_GOES_ON:
+            continue
+        if not (number <= 3 * _EDGE_SENTENCES or sentence.place >= 1 - _EDGE_SHARE):
+            continue
+        if sentence.speaker == sentences[number - 1].speaker and _HOUSE.search(sentence.text) and not _BACK.search(sentence.text):
+            marks[number] = SegmentMark("promo", 0.7, before.rule)
+
+
+def _call_of(sentences: Sequence[_Sentence], number: int, last: int, names: set[str]) -> int:
+    """Where a long read ends: the last sentence of the turn that both names the sponsor and sells; `last` where there is none."""
+    found = last
+    for position in range(last + 1, min(len(sentences), number + 1 + _LONGEST_READ)):
+        sentence = sentences[position]
+        if sentence.speaker != sentences[number].speaker or _BACK.search(sentence.text) or position - found > _LONGEST_STORY:
+            break
+        if _SELLING.search(sentence.text) and _is_named(names, sentence.text):
+            found = position
+    return found
+
+
+def _is_named(names: set[str], text: str) -> bool:
+    return any(re.search(rf"\b{re.escape(name)}\b", text, re.I) for name in names)
 
 
 def _extend_turn(sentences: Sequence[_Sentence], marks: list[SegmentMark | None], number: int, rule: _Rule, *, most: int) -> None:

@@ -136,8 +136,13 @@ class _Line:
 def strip_markdown(text: str) -> str:
     """Front matter, shortcodes, links, emphasis, quotes and rules of Markdown removed; words stay."""
     text = _SHORTCODE.sub("", _FRONT_MATTER.sub("", text))
-    lines = [_EMPHASIS.sub(_inner, _LINK.sub(r"\1", line)) for line in text.split("\n")]
+    lines = [_unmarked(line) for line in text.split("\n")]
     return "\n".join("" if _RULE.match(line) else re.sub(r"^\s*(?:>(?!>)\s?|#{1,6}\s)", "", line) for line in lines)
+
+
+def _unmarked(line: str) -> str:
+    line = _LINK.sub(r"\1", line) if "](" in line else line
+    return _EMPHASIS.sub(_inner, line) if "*" in line or "_" in line else line
 
 
 def _inner(match: re.Match[str]) -> str:
@@ -263,7 +268,7 @@ def name_prefixes(texts: Iterable[str]) -> list[Turn]:
     marked: list[tuple[bool, _Line]] = []
     for text in texts:
         bare = _SPEAKER_CHANGE.sub("", text)
-        match = _NAME_HEAD.match(bare)
+        match = _NAME_HEAD.match(bare) if ":" in bare else None
         name = clean_speaker(match["name"]) if match and match["text"] else None
         line = _Line(bare, name, None, (match["text"] or "") if match else "")
         marked.append((bare != text, line))

@@ -15,14 +15,14 @@ import pytest
 from tests.top5.transcripts.conftest import MakeBeeps
 from tests.top5.transcripts.test_audio import Handler, serving
 from tests.top5.transcripts.test_quality import talk
-from top5.catalog.store import DayEpisode
+from top5.catalog.model import DayEpisode
 from top5.errors import PermanentError, TransientError
 from top5.feeds.model import Enclosure, ParsedEpisode, Person, TranscriptLink
 from top5.lake import Lake
 from top5.settings import ScanSettings, Settings, TranscriptSettings
 from top5.tables import TRANSCRIPT_STATES
 from top5.transcripts.day import MadeFrom, collect_transcripts, drift, load_transcript, speech_order
-from top5.transcripts.forecast import forecast, measured_x_realtime
+from top5.transcripts.forecast import forecast, measured_x_realtime, sentences
 from top5.transcripts.model import Decoding, Segment, Transcript
 from top5.transcripts.pieces import Progress
 from top5.transcripts.report import speech_metadata
@@ -176,7 +176,7 @@ def test_speech_to_text_once_with_what_it_took(stage: Day) -> None:
 
 def test_the_cheapest_and_most_wanted_first_the_rest_waits(stage: Day) -> None:
     items = [
-        episode("long", url=stage.url("a"), duration=600.0),
+        episode("long", url=stage.url("a"), duration=240.0),
         episode("short", url=stage.url("b"), duration=120.0),
         episode("wanted", url=stage.url("c"), duration=130.0, weight=9.0),
         episode("unknown", url=stage.url("a") + "?x"),
@@ -187,7 +187,9 @@ def test_the_cheapest_and_most_wanted_first_the_rest_waits(stage: Day) -> None:
         "long": ("deferred", "audio_limit"), "short": ("ready", ""), "wanted": ("ready", ""), "unknown": ("deferred", "audio_limit"),
     }  # fmt: skip
     assert "daily_audio_minutes" in rows["long"]["detail"]
-    last = stage.run(episode("long", url=stage.url("a"), duration=600.0, day=date(2026, 9, 18)), daily_audio_minutes=5.0)
+    again = stage.run(*items, daily_audio_minutes=5.0)
+    assert {name: row["state"] for name, row in again.items()} == {name: row["state"] for name, row in rows.items()}
+    last = stage.run(episode("long", url=stage.url("a"), duration=240.0, day=date(2026, 9, 18)), daily_audio_minutes=3.0)
     assert last["long"]["state"] == "given_up"
 
 
@@ -256,3 +258,45 @@ def test_forecast_counts_what_is_not_kept(stage: Day) -> None:
     free = forecast(episodes, first=DAY, last=DAY, lake=stage.lake, settings=settings, engine=stage.listener)
     assert free.machine_minutes == pytest.approx(110.0 / (measured_x_realtime(stage.lake) or 0), abs=0.1)
     assert free.usd == 0.0
+
+
+def test_forecast_in_words(stage: Day) -> None:
+    def said(episodes: list[ParsedEpisode], days: list[date], *, listens: bool = True, **settings: Any) -> list[str]:
+        wanted = Settings(transcripts=TranscriptSettings(**settings))
+        found = forecast(
+            episodes, first=DAY, last=date(2026, 9, 17), lake=stage.lake, settings=wanted, days=days,
+            engine=stage.listener if listens else None, model_comes=not listens,
+        )  # fmt: skip
+        return sentences(found, wanted)
+
+    assert said([], []) == ["No followed podcast has an episode from 2026-09-15 to 2026-09-17; `top5 scan` looks for new ones."]
+    episodes = [
+        episode("e1", url=stage.url("x"), duration=3000.0).facts,
+        episode("e2", url=stage.url("y")).facts,
+        episode("e3", transcripts=(TranscriptLink(url=stage.url("v")),)).facts,
+        episode("e4").facts,
+    ]
+    days = [DAY, DAY, date(2026, 9, 16), date(2026, 9, 17)]
+    free = [
+        "2026-09-15 to 2026-09-17: 4 episodes, 1 with a publisher's transcript, 2 for speech to text, 1 with nothing to read.",
+        "110 minutes of audio take about 14 minutes of this machine at 8.0 x realtime.",
+        "1 episode of unknown length counted as an hour each.",
+        "Expected cost: $0.00 for transcription, at most $0.00 for insights.",
+    ]
+    assert said(episodes, days) == free
+    # Before the first run there is no model yet: it will be there when it is needed.
+    assert said(episodes, days, listens=False) == free
+    assert said(episodes, days, daily_audio_minutes=60)[3] == (
+        "1 day with more than the 60 minutes of transcripts.daily_audio_minutes: what is over is deferred to the next day."
+    )
+    assert said(episodes, days, daily_audio_minutes=30)[3] == (
+        "3 days with more than the 30 minutes of transcripts.daily_audio_minutes: what is over is deferred to the next day, "
+        "and 20 wait when the last one is done."
+    )
+    stage.listener.usd_per_minute = 0.006
+    paid = said(episodes, days, daily_budget_usd=0.25)
+    assert paid[1] == "110 minutes of audio take about 2 minutes of this machine."
+    assert paid[3:] == [
+        "Expected cost: $0.66 for transcription, at most $0.00 for insights.",
+        "More than the $0.25 a day of transcripts.daily_budget_usd: on one day it is not done; it takes at least 3 days, or raise it.",
+    ]

@@ -1,17 +1,21 @@
 """Every format, whole and damaged, read into one shape; and written again."""
 
 import json
+import re
 from pathlib import Path
 
+import pysubs2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from top5.errors import PermanentError
+from top5.transcripts import cues
+from top5.transcripts.clean import clean_text, decode
 from top5.transcripts.formats import parse_transcript, to_json, to_srt, to_vtt
 from top5.transcripts.model import Segment, Transcript
 
-REASONS = {"empty", "binary", "not_a_transcript", "malformed"}
+REASONS = {"empty", "binary", "not_a_transcript", "malformed", "too_large"}
 
 
 def parse(text: str) -> Transcript:
@@ -511,3 +515,66 @@ def test_the_same_episode_in_two_formats_has_the_same_words(corpus: Path) -> Non
     text = parse_transcript((folder / "talkpython__280-journalism.txt").read_bytes())
     assert abs(vtt.words - text.words) <= 5
     assert abs(len(vtt.segments) - len(text.segments)) <= 5
+
+
+# Two ways to one result
+
+
+@given(st.text(alphabet=st.sampled_from(list("ab<>&{}\\N\t \n\x1f\x1c\x85\xa0\u200b\u2028\ufffc\ufeff“é;i/vcn0.")), max_size=40))
+def test_the_short_way_of_cleaning_changes_nothing(text: str) -> None:
+    # A tag in front leads over the long way.
+    assert clean_text(text) == clean_text(f"<i></i>{text}")
+
+
+def captions_of(text: str, whole: "re.Pattern[str]", monkeypatch: pytest.MonkeyPatch) -> cues.Captions:
+    with monkeypatch.context() as patch:
+        patch.setattr(cues, "_WHOLE", whole)
+        return cues.read_captions(text)
+
+
+NEVER = re.compile(r"(?!)")
+LINES = (
+    "Hello there.", "<v Ann>We met.", "42", "NOTE x", "a --> b", "intro", "", "", "00:01.000 --> 00:02.000",
+    "00:00:03.000 --> 00:00:09.500 line:0", "10:30 it was", "STYLE", "Kind: captions", "Language: en", " ", "é", "1",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=16))
+def test_a_whole_file_needs_no_repair(lines: list[str]) -> None:
+    text = "\n".join(["WEBVTT", "", *lines])
+    if cues._WHOLE.fullmatch(text):
+        with pytest.MonkeyPatch.context() as patch:
+            assert cues.read_captions(text) == captions_of(text, NEVER, patch)
+
+
+@pytest.mark.corpus
+def test_the_corpus_whole_files_need_no_repair(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [decode(path.read_bytes())[0] for path in sorted((corpus / "transcripts").rglob("*.vtt"))]
+    whole = [text for text in texts if cues._WHOLE.fullmatch(text)]
+    assert len(whole) >= 20
+    for text in whole:
+        assert cues.read_captions(text) == captions_of(text, NEVER, monkeypatch)
+
+
+def test_a_hostile_file_is_given_up_in_one_pass() -> None:
+    for line in ("a\n", "a b\n", "00:01.000 --> 00:02.000\n", "00:01.000 --> 00:02.000\na\n", "\n", " \n", "a --> b\n"):
+        assert cues._WHOLE.fullmatch("WEBVTT\n\n" + line * 100_000 + "00:01.000 --> x") is None
+
+
+@pytest.mark.corpus
+def test_another_reader_finds_the_same_cues(corpus: Path) -> None:
+    """pysubs2 reads undamaged SRT by itself: as many cues, at the same milliseconds."""
+    compared = 0
+    for path in sorted((corpus / "transcripts").rglob("*.srt")):
+        if "malformed" in path.parts:
+            continue
+        text = decode(path.read_bytes())[0]
+        ours = cues.read_captions(text)
+        if ours.warnings or not ours.cues:
+            continue
+        theirs = pysubs2.SSAFile.from_string(text, format_="srt")
+        assert [(round(c.start * 1000), round((c.end or 0) * 1000)) for c in ours.cues] == [(e.start, e.end) for e in theirs], (
+            path.name
+        )
+        compared += 1
+    assert compared >= 5

@@ -141,6 +141,62 @@ def test_one_mark_or_none_for_each_segment(rows: list[tuple[str, str | None]]) -
     assert all(item is None or (0 < item.score <= 1 and item.rule) for item in found)
 
 
+STORY = [
+    "Every Friday the old pump ran dry.",
+    "My neighbour tried to fix it twice.",
+    "You can imagine the smell.",
+    "One evening we gave up.",
+    "And then the lights came on.",
+]
+
+
+def test_a_read_that_tells_a_story_is_one_read() -> None:
+    """Between "about our sponsor" and the thanks nothing sells, and all of it is the read."""
+    texts = ["Let me tell everyone about our sponsor.", *STORY * 4, "Thank you to Larkrack for supporting the show."]
+    assert inside(*texts) == ["sponsor"] * len(texts)
+    asked = ["Let me tell you about our sponsor, Larkrack.", *STORY * 3, "Please use that link, so they know you came from us."]
+    assert kinds(*FILLER, *FILLER, *asked, *FILLER)[2 * len(FILLER) : -len(FILLER)] == ["sponsor"] * len(asked)
+
+
+def test_a_read_ends_with_the_voice_or_the_sponsor_that_began_it() -> None:
+    segments = [Segment(speaker="ANN", text=text) for text in (*FILLER, "Let me tell you about our sponsor, Larkrack.")]
+    segments += [Segment(speaker="BOB", text=text) for text in STORY]
+    segments += [Segment(speaker="ANN", text="Thank you to Larkrack for supporting the show.")]
+    segments += [Segment(speaker="ANN", text=text) for text in FILLER]
+    marks = mark(segments)
+    assert not any(found for found, segment in zip(marks, segments, strict=True) if segment.speaker == "BOB")
+    two = ["This episode is brought to you by Larkrack.", *STORY * 2, "Thank you to Bellhop for sponsoring the show."]
+    assert inside(*two)[1:-1] == [None] * len(STORY) * 2
+
+
+def test_what_is_announced_at_the_head_is_read_later() -> None:
+    texts = ["This episode is brought to you by Larkrack.", "We will tell you more about them later.", *STORY, *FILLER]
+    found = kinds(*texts, "If you use that link, the page shows the numbers.", *FILLER)
+    assert found[:2] == ["sponsor", "sponsor"]
+    assert found[2:] == [None] * (len(texts) - 2 + 1 + len(FILLER))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("This episode is brought to you by us.", "promo"),
+        ("We do have a sponsor today.", "sponsor"),
+        ("They are big supporters of the show.", "sponsor"),
+        ("We will talk about them more later in the show.", "sponsor"),
+        ("If you want to connect with us, we are on Mastodon.", "promo"),
+        ("You can be part of the live audience on YouTube.", "promo"),
+        ("And thank you to our Patreon supporters.", "promo"),
+        ("I will say more about that later.", None),
+        ("The utility connects with its regulators on a platform.", None),
+        ("Supporters of the plant thanked the mayor.", None),
+        ("The sponsor of the bill talked about the pumps.", None),
+        ("They became part of the audience for live opera.", None),
+    ],
+)
+def test_words_of_the_house_and_words_like_them(text: str, kind: str | None) -> None:
+    assert inside(text) == [kind]
+
+
 @pytest.mark.corpus
 def test_real_episodes(corpus: Path) -> None:
     """Python Bytes reads a sponsor in most episodes; the optech recaps never do."""
@@ -150,5 +206,6 @@ def test_real_episodes(corpus: Path) -> None:
         for episode in (json.loads(line) for line in episodes):
             segments = [Segment(start=s["start"], speaker=s["speaker"], text=s["text"]) for s in episode["segments"]]
             counts[show] = counts.get(show, 0) + any(found and found.kind == "sponsor" for found in mark(segments))
-    assert counts["pythonbytes"] >= 20
+    # In the others the hosts are "brought to you by us".
+    assert counts["pythonbytes"] >= 14
     assert counts["optech"] == 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from demo.script import read_scripts
 from top5.insights.sentences import split_sentences
@@ -25,6 +26,10 @@ class Episode:
     id: str
     title: str
     segments: tuple[Segment, ...]
+    topics: tuple[str | None, ...] = ()
+    """By segment the item under which it was said, where the show tells."""
+    gold: tuple[dict[str, Any], ...] = ()
+    """The show's items as humans wrote them up."""
 
     @property
     def words(self) -> list[str]:
@@ -50,14 +55,14 @@ def episodes(corpus: Path) -> Iterator[Episode]:
         path = corpus / "shows" / show / "episodes.jsonl"
         if not path.exists():
             continue
-        for line in path.open(encoding="utf-8"):
+        for line in path.read_text("utf-8").split("\n"):
+            if not line:
+                continue
             data = json.loads(line)
-            segments = tuple(
-                Segment(start=s.get("start"), speaker=s.get("speaker"), text=s["text"])
-                for s in data["segments"]
-                if s["text"].strip()
-            )
-            yield Episode(show, str(data["id"]), data["title"], segments)
+            spoken = [s for s in data["segments"] if s["text"].strip()]
+            segments = tuple(Segment(start=s.get("start"), speaker=s.get("speaker"), text=s["text"]) for s in spoken)
+            topics = tuple(s.get("topic") for s in spoken)
+            yield Episode(show, str(data["id"]), data["title"], segments, topics, tuple(data.get("gold") or ()))
     for script in read_scripts().values():
         turns = tuple(Segment(start=t.start, end=t.end, speaker=t.speaker, text=t.text) for t in script.timed_turns)
         yield Episode("demo", script.id, script.title, turns)

@@ -14,6 +14,7 @@ from top5.insights.budget import Budget
 from top5.insights.embed import Embedder, HashedEmbedder, TextEmbedder
 from top5.insights.engines import choose_engine
 from top5.insights.extract_local import LocalEngine
+from top5.insights.glossary import read_glossary
 from top5.insights.model import EpisodeText, Extraction, InsightEngine
 from top5.lake import Lake
 from top5.settings import Settings
@@ -31,6 +32,8 @@ class InsightTools:
 
     engine: InsightEngine
     embedder: TextEmbedder
+    at_once: int = 1
+    """How many episodes to read at the same time: more than one only where a server, not this machine, does the work."""
 
 
 def transcriber(settings: Settings) -> Transcriber:
@@ -68,7 +71,7 @@ def _embedder(path: Path | None) -> TextEmbedder:
 def insight_tools(settings: Settings, lake: Lake, catalog: Catalog, today: date) -> InsightTools:
     """Engine and embedder, with replies kept in the lake and money counted against `today` in the catalog."""
     budget = _LedgerBudget(settings.insights.daily_budget_usd, catalog, today)
-    return _tools(settings, _LakeReplies(lake), budget)
+    return _tools(settings, LakeReplies(lake), budget)
 
 
 def stateless_tools(settings: Settings) -> InsightTools:
@@ -77,18 +80,19 @@ def stateless_tools(settings: Settings) -> InsightTools:
     return _tools(settings.model_copy(update={"insights": alone}), _NoReplies(), Budget(settings.insights.daily_budget_usd))
 
 
-def _tools(settings: Settings, replies: "_LakeReplies | _NoReplies", budget: Budget) -> InsightTools:
+def _tools(settings: Settings, replies: "LakeReplies | _NoReplies", budget: Budget) -> InsightTools:
     wanted, embedder = settings.insights, _embedder(settings.insights.embedding_model_path)
-    local = LocalEngine(embedder, wanted.per_episode)
+    glossary = read_glossary(wanted.glossary_file)
+    local = LocalEngine(embedder, wanted.per_episode, glossary=glossary)
     try:
-        engine = choose_engine(wanted, settings.openai, embedder=embedder, replies=replies, budget=budget)
+        engine = choose_engine(wanted, settings.openai, embedder=embedder, replies=replies, budget=budget, glossary=glossary)
     except PermanentError as error:
         if error.reason not in _UNUSABLE_API or not wanted.fallback_to_local:
             raise
         engine = _Marked(local, error)
     if wanted.fallback_to_local and not isinstance(engine, LocalEngine | _Marked):
         engine = _WithFallback(engine, local)
-    return InsightTools(engine, embedder)
+    return InsightTools(engine, embedder, 1 if isinstance(engine, LocalEngine | _Marked) else settings.openai.parallel_requests)
 
 
 class _Marked:
@@ -128,16 +132,18 @@ class _WithFallback:
             return self._engine.extract(episode)
 
 
-class _LakeReplies:
+class LakeReplies:
     """Model replies kept in the lake, so that none is paid twice."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
     def get(self, key: str) -> bytes | None:
+        """What was kept under `key`, or None."""
         return self._lake.get("replies", key)
 
     def put(self, key: str, body: bytes) -> None:
+        """Keeps `body` under `key`."""
         self._lake.put("replies", key, body)
 
 

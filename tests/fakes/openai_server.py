@@ -126,7 +126,7 @@ def candidate(body: str, line: int = 0, quotes: Sequence[str] | None = None, **c
     """A well-formed candidate whose quotes are its sentences."""
     words = body.split()
     base: dict[str, Any] = {
-        "headline": " ".join(words[:8]).rstrip(",.;"),
+        "headline": " ".join(words[:7]).rstrip(",.;"),
         "body": body,
         "claim_type": "mechanism",
         "entities": [],

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.openai_server import FakeOpenAI, Reply, answer_from_transcript
 from tests.top5.insights.material import episode
-from top5.catalog import Catalog
+from top5.catalog.store import Catalog
 from top5.engines import insight_tools, stateless_tools
 from top5.errors import PermanentError, TransientError
 from top5.lake import Lake

@@ -45,7 +45,10 @@ class Cleaned:
         return tuple(span.strip(" ,") for span in spans if span.strip(" ,.-–—"))
 
 
-_STAGE = re.compile(r"\s*[\[(](?:laughs?|laughter|laughing|chuckles?|crosstalk|music|applause|pause|sighs?|inaudible)[\])]", re.I)
+_STAGE = re.compile(
+    r"\s*[\[(](?:laughs?|laughter|laughing|chuckles?|crosstalk|music|applause|pause|sighs?|inaudible)\\?[\])]", re.I
+)
+_MARKDOWN = re.compile(r"(?<![\w*])\*{1,2}(?=[\w\"“])|(?<=[\w.,!?\"”])\*{1,2}(?![\w*])|(?:^|(?<=\s))(?:>\s+)+")
 _HESITATION = r"(?:u+m+|u+h+|uhm+|e+r+m+|er|ah|eh|hm+|mm+|mhm|mm-hmm|uh-huh)"
 _PARENTHETIC = r"(?:you know|i mean|you see|like|right|sort of|kind of|let's say|if you will|as it were|so to speak|okay)"
 _FILLER = re.compile(rf"(?:,?\s+(?:--?|–|—))?,?\s+{_HESITATION}(?:\.\.\.)?(?P<after>,|(?=[\s.!?;:]|$))", re.I)
@@ -55,7 +58,9 @@ _TAG_STATEMENT = re.compile(r",\s+(?:you know|right|i mean)(?=\.$)", re.I)
 _LEADING_ANY = re.compile(
     rf"(?:(?:{_HESITATION}|you know|i mean|well|yeah|yes|yep|okay|ok|right|look|oh|sure|exactly|absolutely"
     rf"|basically|all right|alright|"
-    r"anyway|anyways|listen|see|honestly|frankly|obviously|of course|interestingly|again|like I said"
+    r"anyway|anyways|listen|see|honestly|frankly|obviously|of course|interestingly|again|like I said|wow|for sure|(?:just )?as a reminder"
+    r"|essentially|(?:just )?to give (?:you )?(?:some|a bit of|a little)(?: broader| more)? (?:background|context)"
+    r"|as (?:most|many|some) of you (?:\w+ )?know|as (?:you|we|everyone) (?:(?:all|may|might|probably) )*knows?|for those who don't know"
     r"|as I said)(?:,|\.\.\.|\s+--|\s+–|\s+—)\s+)+",
     re.I,
 )
@@ -85,6 +90,7 @@ def clean_sentence(text: str, *, first: bool = True) -> Cleaned:
         draft.remove(0, _leading(draft.text, first=first))
         for pattern in (
             _STAGE,
+            _MARKDOWN,
             _FILLER,
             _BETWEEN_COMMAS,
             _TAG,

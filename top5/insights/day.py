@@ -4,10 +4,11 @@ Belongs here: reuse of kept extractions and what each outcome means for the epis
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any
 
-from top5.catalog.store import DayEpisode
+from top5.catalog.model import DayEpisode
 from top5.errors import Top5Error, TransientError
 from top5.insights.embed import TextEmbedder
 from top5.insights.model import EpisodeText, Extraction, InsightEngine
@@ -24,41 +25,56 @@ def extract_insights(
     engine: InsightEngine,
     embedder: TextEmbedder,
     lake: Lake,
+    at_once: int = 1,
     on_row: Callable[[DayEpisode, dict[str, Any]], None] = lambda _episode, _row: None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(insight rows, extraction rows) of the episodes whose row in `transcripts` (by episode id) is ready.
 
-    See `top5.tables.INSIGHTS` and `EXTRACTIONS`. No episode's failure stops another.
+    See `top5.tables.INSIGHTS` and `EXTRACTIONS`. No episode's failure stops another. `at_once` episodes are read at the same time, so
+    that a server is kept busy while single episodes wait for their last reply; rows come in the order of `episodes` all the same.
     """
+    ready = [episode for episode in episodes if transcripts[episode.episode_id]["state"] == "ready"]
+
+    def read(episode: DayEpisode) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return _rows(episode, transcripts[episode.episode_id]["transcript_key"], engine, embedder, lake)
+
     insights: list[dict[str, Any]] = []
     extractions: list[dict[str, Any]] = []
-    for episode in episodes:
-        words = transcripts[episode.episode_id]
-        if words["state"] != "ready":
-            continue
-        started = monotonic()
-        try:
-            extraction, reused = _extract(episode, words["transcript_key"], engine, lake)
-            insights += _insight_rows(episode, extraction, words["transcript_key"], embedder)
-            row = _considered(episode, extraction, reused=reused)
-        except Top5Error as error:
-            # Whatever may pass (a spent budget, a server that is down) leaves the episode to the next digest.
-            state = "deferred" if isinstance(error, TransientError) else "rejected"
-            row = _row(episode, engine.fingerprint, state=state, reason=error.reason, detail=error.message)
-        row["seconds_taken"] = monotonic() - started
-        extractions.append(row)
-        on_row(episode, row)
+    with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
+        results = map(read, ready) if at_once <= 1 else pool.map(read, ready)
+        for episode, (found, row) in zip(ready, results, strict=True):
+            insights += found
+            extractions.append(row)
+            on_row(episode, row)
     return insights, extractions
+
+
+def _rows(
+    episode: DayEpisode, transcript_key: str, engine: InsightEngine, embedder: TextEmbedder, lake: Lake
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    started = monotonic()
+    insights: list[dict[str, Any]] = []
+    try:
+        extraction, reused = _extract(episode, transcript_key, engine, lake)
+        insights = _insight_rows(episode, extraction, transcript_key, embedder)
+        row = _considered(episode, extraction, reused=reused)
+    except Top5Error as error:
+        # Whatever may pass (a spent budget, a server that is down) leaves the episode to the next digest.
+        state = "deferred" if isinstance(error, TransientError) else "rejected"
+        row = _row(episode, engine.fingerprint, state=state, reason=error.reason, detail=error.message)
+    return insights, {**row, "seconds_taken": monotonic() - started}
 
 
 def episode_text(episode: DayEpisode, lake: Lake, transcript_key: str) -> EpisodeText:
     """What an engine is given for an episode of the day."""
+    transcript = load_transcript(lake, transcript_key)
     return EpisodeText(
         title=episode.facts.title,
         show=episode.show,
         description=episode.facts.description,
         people=tuple(person.name for person in episode.facts.people),
-        segments=load_transcript(lake, transcript_key).segments,
+        chapters=tuple(chapter.title for chapter in transcript.chapters),
+        segments=transcript.segments,
     )
 
 

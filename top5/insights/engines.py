@@ -4,13 +4,13 @@ Belongs here: the choice alone. Both engines are built from parts that are hande
 alike.
 """
 
-from collections.abc import Mapping
-
 from top5.errors import PermanentError
+from top5.insights.api import ReplyStore
 from top5.insights.budget import Budget
 from top5.insights.embed import TextEmbedder
 from top5.insights.extract_local import LocalEngine
-from top5.insights.extract_openai import OpenAIEngine, ReplyStore
+from top5.insights.extract_openai import OpenAIEngine
+from top5.insights.glossary import Glossary
 from top5.insights.model import InsightEngine
 from top5.settings import InsightSettings, OpenAISettings
 
@@ -22,7 +22,7 @@ def choose_engine(
     embedder: TextEmbedder,
     replies: ReplyStore,
     budget: Budget,
-    glossary: Mapping[str, str] | None = None,
+    glossary: Glossary | None = None,
 ) -> InsightEngine:
     """The engine for `insights.engine`; `auto` takes the model where a key or a base URL is set, the embedded engine otherwise.
 

@@ -5,13 +5,16 @@ the
 features and the spelling of names live in their own modules.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from top5.insights import salience as shape
-from top5.insights.clean import clean_passage
+from top5.insights.clean import Cleaned, clean_sentence
 from top5.insights.embed import TextEmbedder, Vectors
+from top5.insights.glossary import Glossary
 from top5.insights.ground import Aligner, prove
 from top5.insights.headline import headline
 from top5.insights.model import EpisodeText, Extraction, Insight, Quote, Rejection, RejectionCount
@@ -19,22 +22,24 @@ from top5.insights.names import NameResolver, glossary_hash
 from top5.insights.reference import dangling
 from top5.insights.sentences import Sentence, split_sentences
 from top5.insights.style import check_wording, in_relaxed_range, in_strict_range, slug
-from top5.insights.words import FIRST_PERSON, SECOND_PERSON, lower_words
+from top5.insights.words import FIRST_PERSON, SECOND_PERSON, is_common, lower_words, words
 from top5.transcripts.model import Segment
 from top5.transcripts.sponsors import mark
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 _MOST_SENTENCES = 4
-_SHORTLIST = 48
+_SHORTLIST = 64
+_MOST_OVERLAPPING = 3
 _KEPT_REJECTIONS = 60
 _NEAR_DUPLICATE = 0.82
 # Share of salience against likeness to what is already chosen (Carbonell and Goldstein 1998, maximal marginal relevance).
 _MMR = 0.75
-_LOWEST_SALIENCE = 0.50
+_LOWEST_SALIENCE = 0.45
 _SHORTEST_OPENING = 5
 _SHORTEST_ENDING = 11
 _READ_REACH = 3
-_STRICT_BONUS = 0.20
+_READ_LENGTH = 12
+_STRICT_BONUS = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class _Window:
     strict: bool
     measured: shape.Measured
     salience: float
+    headline: str = ""
 
     @property
     def rank(self) -> float:
@@ -53,6 +59,23 @@ class _Window:
 
     def overlaps(self, other: "_Window") -> bool:
         return self.first <= other.last and other.first <= self.last
+
+
+class _Cleaner:
+    """Each sentence cleaned at most twice, as the first of a passage and inside one: it stands in many windows."""
+
+    def __init__(self, sentences: Sequence[Sentence], names: NameResolver) -> None:
+        self._sentences = sentences
+        self._names = names
+        self._cleaned: dict[tuple[int, bool], tuple[Cleaned, str]] = {}
+
+    def __call__(self, index: int, *, first: bool) -> tuple[Cleaned, str]:
+        """The sentence without fillers, and the same with its names spelled right."""
+        found = self._cleaned.get((index, first))
+        if found is None:
+            cleaned = clean_sentence(self._sentences[index].text, first=first)
+            found = self._cleaned[index, first] = (cleaned, self._names.repair(cleaned.text)[0])
+        return found
 
 
 class _Rejected:
@@ -78,30 +101,27 @@ class _Rejected:
 class LocalEngine:
     """Extractive summarisation by windows, gates, salience and MMR; needs no network. Gives at most `per_episode` insights."""
 
-    def __init__(self, embedder: TextEmbedder, per_episode: int, *, glossary: Mapping[str, str] | None = None) -> None:
+    def __init__(self, embedder: TextEmbedder, per_episode: int, *, glossary: Glossary | None = None) -> None:
         self._embedder = embedder
         self._per_episode = per_episode
-        self._glossary = dict(glossary or {})
+        self._glossary = glossary or Glossary()
 
     @property
     def fingerprint(self) -> str:
         """Engine, rules and embedder: with the hash of the input it is the cache key."""
-        return f"local/{RULES_VERSION}/{self._embedder.name}/{self._per_episode}/{glossary_hash(self._glossary)}"
+        return f"local/{RULES_VERSION}/{shape.model().version}/{self._embedder.name}/{self._per_episode}/{glossary_hash(self._glossary)}"
 
     def extract(self, episode: EpisodeText) -> Extraction:
         """At most `per_episode` proven passages, best first. Never raises on text, however odd."""
         sentences = split_sentences(episode.segments)
         names = NameResolver(episode, self._glossary)
         rejected = _Rejected()
-        windows = self._shortlist(self._windows(sentences, episode.segments, names, rejected))
+        windows = self._shortlist(self._windows(sentences, episode.segments, names, rejected), rejected)
         chosen = self._choose(windows, rejected)
         aligner = Aligner(sentences)
         insights: list[Insight] = []
         for window in chosen:
             insight = self._insight(window, sentences, names)
-            if insight is None:
-                rejected.add("no_headline: no stretch reads as a statement", window.body)
-                continue
             problems = prove(insight, aligner, names.known_names)
             if problems:
                 rejected.add(problems[0], insight.body)
@@ -121,13 +141,15 @@ class LocalEngine:
     ) -> list[_Window]:
         """All windows that pass the gates. A sentence that may stand in no window is found once, not once per window."""
         marked = {index: found.kind for index, found in enumerate(mark(segments)) if found is not None}
-        barred = _beside_promotion(sentences, [self._bar(sentence, marked) for sentence in sentences])
+        cleaner = _Cleaner(sentences, names)
+        barred = _beside_promotion(sentences, [self._bar(sentence, marked, cleaner) for sentence in sentences])
+        barred = _naming_sponsors(sentences, barred)
         found: list[_Window] = []
         for first in range(len(sentences)):
             if barred[first] is not None:
                 rejected.add(barred[first] or "", sentences[first].text)
                 continue
-            opening = clean_passage([sentences[first].text])[0].text
+            opening = cleaner(first, first=True)[0].text
             problems = dangling([opening])
             if len(opening.split()) < _SHORTEST_OPENING:
                 problems.append(f"fragment_start: {opening!r}")
@@ -137,28 +159,34 @@ class LocalEngine:
             for last in range(first, min(first + _MOST_SENTENCES, len(sentences))):
                 if barred[last] is not None or sentences[last].turn != sentences[first].turn:
                     break
-                window = self._window(sentences, first, last, names, rejected)
+                window = self._window(sentences, first, last, cleaner, names, rejected)
                 if window is not None:
                     found.append(window)
         return found
 
-    def _bar(self, sentence: Sentence, marked: Mapping[int, str]) -> str | None:
+    def _bar(self, sentence: Sentence, marked: Mapping[int, str], cleaner: _Cleaner) -> str | None:
         for index in range(sentence.first_segment, sentence.last_segment + 1):
             if index in marked:
                 return f"{marked[index]}: marked in the transcript"
         if not sentence.complete:
             return "breaks_off: no closing punctuation"
-        problems = check_wording([clean_passage([sentence.text])[0].text])
+        problems = check_wording([cleaner(sentence.index, first=True)[0].text])
         # A quotation that runs over several sentences is judged by the window that holds it whole.
         problems = [problem for problem in problems if not problem.endswith("left open")]
         return problems[0] if problems else None
 
     def _window(
-        self, sentences: Sequence[Sentence], first: int, last: int, names: NameResolver, rejected: _Rejected
+        self,
+        sentences: Sequence[Sentence],
+        first: int,
+        last: int,
+        cleaner: _Cleaner,
+        names: NameResolver,
+        rejected: _Rejected,
     ) -> _Window | None:
         spoken = [sentence.text for sentence in sentences[first : last + 1]]
-        cleaned = clean_passage(spoken)
-        parts = [names.repair(part.text)[0] for part in cleaned if any(letter.isalpha() for letter in part.text)]
+        cleaned = [cleaner(index, first=index == first) for index in range(first, last + 1)]
+        parts = [text for part, text in cleaned if any(letter.isalpha() for letter in part.text)]
         if len(parts) > 1 and _weak_end(parts[-1]):
             return None
         body = " ".join(parts)
@@ -168,7 +196,7 @@ class LocalEngine:
         if problems:
             rejected.add(problems[0], body)
             return None
-        fillers = sum(len(part.removed) for part in cleaned)
+        fillers = sum(len(part.removed) for part, _ in cleaned)
         measured = shape.measure(body, parts, len(names.entities(body)), fillers, sum(map(len, spoken)))
         # "We found" needs somebody who is "we": a speaker's own organisation must be named, or the passage tells nothing alone.
         if any(word in FIRST_PERSON for word in lower_words(parts[0])[:3]) and not names.entities(parts[0]):
@@ -176,20 +204,29 @@ class LocalEngine:
             return None
         return _Window(first, last, body, tuple(parts), in_strict_range(body, len(parts)), measured, shape.salience(measured))
 
-    def _shortlist(self, windows: list[_Window]) -> list[_Window]:
-        """The best by shape alone, so that only these need embedding; a relaxed window yields to a strict one it overlaps."""
+    def _shortlist(self, windows: list[_Window], rejected: _Rejected) -> list[_Window]:
+        """The best by shape alone, so that only these need embedding; of windows that overlap at most three."""
         kept: list[_Window] = []
         for window in sorted(windows, key=lambda window: (-window.rank, window.first, window.last)):
-            if sum(window.overlaps(other) for other in kept) < 2:
-                kept.append(window)
             if len(kept) == _SHORTLIST:
                 break
+            if sum(window.overlaps(other) for other in kept) >= _MOST_OVERLAPPING:
+                continue
+            title = headline(window.sentences)
+            if title is None:
+                rejected.add("no_headline: no stretch reads as a statement", window.body)
+            else:
+                kept.append(replace(window, headline=title))
         return kept
 
     def _choose(self, windows: list[_Window], rejected: _Rejected) -> list[_Window]:
         if not windows:
             return []
         vectors = self._embedder.embed([window.body for window in windows])
+        windows = [
+            replace(window, salience=shape.salience_with_meaning(window.measured, vector, self._embedder.name))
+            for window, vector in zip(windows, vectors, strict=True)
+        ]
         free: list[int] = []
         for position in sorted(range(len(windows)), key=lambda p: (-windows[p].rank, windows[p].first)):
             window = windows[position]
@@ -218,14 +255,11 @@ class LocalEngine:
             rejected.add("beyond_limit", windows[position].body)
         return picked
 
-    def _insight(self, window: _Window, sentences: Sequence[Sentence], names: NameResolver) -> Insight | None:
+    def _insight(self, window: _Window, sentences: Sequence[Sentence], names: NameResolver) -> Insight:
         covered = sentences[window.first : window.last + 1]
         changes = {change.heard: change for sentence in covered for change in names.repair(sentence.text)[1]}
-        title = headline(window.sentences)
-        if title is None:
-            return None
         return Insight(
-            headline=title,
+            headline=window.headline,
             body=window.body,
             speaker=covered[0].speaker,
             claim_type=shape.claim_type(window.body),
@@ -240,12 +274,49 @@ class LocalEngine:
 def _beside_promotion(sentences: Sequence[Sentence], barred: Sequence[str | None]) -> list[str | None]:
     """Sentences next to one that sells, in the same turn, sell with it: the claim of a read stands before its offer."""
     spread = list(barred)
+    offers = [place for place, problem in enumerate(barred) if problem is not None and slug(problem) == "sponsor"]
+    for one, next_one in pairwise(offers):
+        if next_one - one <= _READ_LENGTH and sentences[one].turn == sentences[next_one].turn:
+            for near in range(one + 1, next_one):
+                spread[near] = spread[near] or "sponsor: between two offers"
     for place, problem in enumerate(barred):
         if problem is None or slug(problem) != "sponsor":
             continue
         for near in range(max(0, place - _READ_REACH), min(len(sentences), place + _READ_REACH + 1)):
             if spread[near] is None and sentences[near].turn == sentences[place].turn:
                 spread[near] = "sponsor: beside an offer"
+    return spread
+
+
+_READ_OPENING = re.compile(
+    r"\b(?:(?:brought|sponsored|supported|presented|made possible)(?: to you)?(?: in part)? by|tell (?:you|everybody|everyone)"
+    r"(?: all| real| very| quickly| quick| a bit| a little)* about|(?:our|today's|this week's) sponsors?(?: this week| today| is|,)*"
+    r"|thank(?:s|ing)?(?: you)?(?: to)?|talk about our sponsor,?) (?:our (?:friends|partners) (?:at|over at) )?",
+    re.I,
+)
+_READ_SIGN = re.compile(r"\bsponsor|brought to you|supporters? of|tell (?:you|everybody|everyone) (?:\w+ ){0,2}about\b", re.I)
+_READ_SPAN = 30
+
+
+def _naming_sponsors(sentences: Sequence[Sentence], barred: Sequence[str | None]) -> list[str | None]:
+    """Bars what a read says between its opening and the last sentence near it that names who paid."""
+    spread = list(barred)
+    for place, sentence in enumerate(sentences):
+        if not _READ_SIGN.search(sentence.text):
+            continue
+        names = {
+            word.lower()
+            for opening in _READ_OPENING.finditer(sentence.text)
+            for word in words(" ".join(sentence.text[opening.end() :].split()[:3]))
+            if len(word) > 3 and not is_common(word, 6_000)
+        }
+        named = [
+            near
+            for near in range(max(0, place - 3), min(len(sentences), place + _READ_SPAN))
+            if names & set(lower_words(sentences[near].text))
+        ]
+        for near in range(min([*named, place]), max([*named, place]) + 1):
+            spread[near] = spread[near] or "sponsor: names who paid"
     return spread
 
 

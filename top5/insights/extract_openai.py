@@ -1,28 +1,31 @@
 """The model engine: candidates from chunks by structured outputs, proven against the transcript, repaired once, then ranked.
 
-Belongs here: requests, replies, their failures and the order of the steps. Nothing a model says is believed: quotes, numbers,
-names
-and direction go through `ground`, form through `style`. Prices and limits come from settings; replies and budget are handed in.
+Belongs here: the order of the steps and what each is told. Nothing a model says is believed: quotes, numbers, names and direction go
+through `ground`, form through `style`. Requests and their failures are in `api`.
 """
 
 import hashlib
 import json
-import threading
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from top5.errors import PermanentError, Top5Error, TransientError
+from top5.errors import PermanentError, Top5Error
+from top5.insights.api import BadReply, ReplyStore, StructuredChat
 from top5.insights.budget import Budget
-from top5.insights.chunk import Chunk, estimate_tokens, split_chunks
-from top5.insights.ground import Aligned, Aligner, check_all
+from top5.insights.chunk import Chunk, split_chunks
+from top5.insights.glossary import Glossary
+from top5.insights.ground import Aligned, Aligner, check_all, check_names, check_numbers, prove
+from top5.insights.injection import talks_to_a_model
 from top5.insights.model import ClaimType, EpisodeText, Extraction, Insight, Rejection, Usage, count_rejections
 from top5.insights.names import NameResolver, glossary_hash
+from top5.insights.retries import Retrier
 from top5.insights.sentences import Sentence, split_sentences
 from top5.insights.style import check_style, check_wording, slug
 from top5.insights.words import content_stems, lower_words, tidy
@@ -32,28 +35,48 @@ from top5.urls import mask_url
 
 if TYPE_CHECKING:
     import httpx
-    import openai
 
 PROMPTS = Path(__file__).parent / "prompts"
+PROOF_VERSION = "2"
+"""Part of the cache key: stricter checks let other candidates through."""
+
 _OVERLAP_SHARE = 0.1
-_EXPECTED_OUTPUT_TOKENS = 2_500
 _LEAKED_WORDS = 9
 _SAME_CLAIM = 0.6
-_SHORT_OF_STYLE = frozenset({"too_few_words", "too_many_words", "too_few_characters", "too_many_characters"})
+_MOST_CANDIDATES = 16
+_MOST_KNOWN_NAMES = 80
+# Sentences before and after a quote in which an actor may be named whom the quote only calls "we" or "they".
+_NAMED_BEFORE, _NAMED_AFTER = 10, 2
+_PROMPT_HEAD = re.compile(r"<!-- version (\d+) -->\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A versioned file of `prompts/`: its first line names the version and is not sent."""
+
+    name: str
+    version: int
+    text: str
+
+    @property
+    def label(self) -> str:
+        """Name, version and a short hash of the wording, which tells an edit that nobody gave a number."""
+        return f"{self.name}.{self.version}.{hashlib.sha256(self.text.encode()).hexdigest()[:6]}"
+
+
+def load_prompts(folder: Path = PROMPTS) -> dict[str, Prompt]:
+    """The prompts by name. Raises PermanentError `bad_prompt` for a file without its version line."""
+    prompts: dict[str, Prompt] = {}
+    for path in sorted(folder.glob("*.md")):
+        text = path.read_text("utf-8")
+        head = _PROMPT_HEAD.match(text)
+        if head is None:
+            raise PermanentError("bad_prompt", f"{path} has no version; write <!-- version 1 --> as its first line.")
+        prompts[path.stem] = Prompt(path.stem, int(head.group(1)), text[head.end() :])
+    return prompts
+
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class ReplyStore(Protocol):
-    """Where finished replies are kept, so that none is paid twice. Keys are hexadecimal SHA-256."""
-
-    def get(self, key: str) -> bytes | None:
-        """What was kept under `key`, or None."""
-        ...
-
-    def put(self, key: str, body: bytes) -> None:
-        """Keeps `body` under `key`."""
-        ...
 
 
 class _Strict(BaseModel):
@@ -77,7 +100,7 @@ class Candidate(_Strict):
     claim_type: ClaimType
     entities: list[str]
     speaker: str
-    salience: float
+    salience: float = Field(allow_inf_nan=False)
     reason: str
     quotes: list[CitedQuote]
 
@@ -94,32 +117,13 @@ class Ranked(_Strict):
     id: int
     headline: str
     body: str
-    salience: float
+    salience: float = Field(allow_inf_nan=False)
 
 
 class Ranking(_Strict):
     """The reply to reduce."""
 
     ranking: list[Ranked]
-
-
-class _Reply(BaseModel):
-    """What is kept of one reply."""
-
-    content: str
-    refusal: str = ""
-    finish: str = "stop"
-    input_tokens: int = Field(default=0, ge=0)
-    output_tokens: int = Field(default=0, ge=0)
-
-
-class _BadReply(Exception):
-    """A reply that carries no usable answer: the chunk becomes a rejection, the rest goes on."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class _Found:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Source:
     """What every step of one episode needs."""
 
@@ -143,14 +147,19 @@ class _Source:
     sentences: tuple[Sentence, ...]
     aligner: Aligner
     names: NameResolver
+    content: tuple[Sentence, ...]
+
+    @cached_property
+    def quotable(self) -> frozenset[int]:
+        """Indexes of the sentences that were sent: no quote may come from the others."""
+        return frozenset(sentence.index for sentence in self.content)
 
 
 class OpenAIEngine:
     """Insights by a model behind the OpenAI API or any server that speaks it (`base_url`).
 
-    The client retries with backoff and honours Retry-After; what remains is raised as TransientError (rate limit, 5xx, time-out,
-    no
-    connection, `budget_spent`) or PermanentError (key, model, quota). A refused, cut or unreadable reply costs only its chunk.
+    A refused, cut or unreadable reply costs only its chunk; what keeps the server from being used is raised (see `StructuredChat.ask`).
+    Safe to share between threads: requests under way are limited over all episodes.
     """
 
     def __init__(
@@ -160,44 +169,41 @@ class OpenAIEngine:
         *,
         replies: ReplyStore,
         budget: Budget,
-        glossary: Mapping[str, str] | None = None,
+        glossary: Glossary | None = None,
         http_client: "httpx.Client | None" = None,
+        retrier: Retrier | None = None,
     ) -> None:
         self._settings = settings
         self._per_episode = per_episode
-        self._replies = replies
-        self._budget = budget
-        self._glossary = dict(glossary or {})
-        self._http_client = http_client
-        self._opening = threading.Lock()
-        self._open: openai.OpenAI | None = None
-        self._prompts = {path.stem: path.read_text("utf-8") for path in sorted(PROMPTS.glob("*.md"))}
+        self._glossary = glossary or Glossary()
+        self._prompts = load_prompts()
+        self._chat = StructuredChat(settings, replies=replies, budget=budget, http_client=http_client, retrier=retrier)
 
     @property
     def prompt_version(self) -> str:
-        """Names and contents of the prompts, as a short hash: another wording is another version."""
-        return "-".join(f"{name}.{hashlib.sha256(text.encode()).hexdigest()[:6]}" for name, text in sorted(self._prompts.items()))
+        """Names, versions and contents of the prompts: another wording is another version."""
+        return "-".join(prompt.label for _, prompt in sorted(self._prompts.items()))
 
     @property
     def fingerprint(self) -> str:
         """Engine, model, prompts and everything else that changes replies: with the hash of the input it is the cache key."""
         settings = self._settings
         return (
-            f"openai/{settings.model}/{self.prompt_version}/{settings.chunk_tokens}/{settings.temperature}/{self._per_episode}"
-            f"/{glossary_hash(self._glossary)}" + (f"/{mask_url(settings.base_url)}" if settings.base_url else "")
+            f"openai/{PROOF_VERSION}/{settings.model}/{self.prompt_version}/{settings.chunk_tokens}/{settings.max_output_tokens}"
+            f"/{settings.temperature}/{self._per_episode}/{glossary_hash(self._glossary)}"
+            + (f"/{mask_url(settings.base_url)}" if settings.base_url else "")
         )
 
     def extract(self, episode: EpisodeText) -> Extraction:
         """Map over chunks, prove, repair once, reduce. Raises TransientError or PermanentError when the server cannot be used."""
-        try:
+        with self._chat.opened():
             return self._extract(episode)
-        finally:
-            self._close()
 
     def _extract(self, episode: EpisodeText) -> Extraction:
         sentences = split_sentences(episode.segments)
-        source = _Source(episode, sentences, Aligner(sentences), NameResolver(episode, self._glossary))
-        chunks = split_chunks(_content(source), self._settings.chunk_tokens, int(self._settings.chunk_tokens * _OVERLAP_SHARE))
+        names = NameResolver(episode, self._glossary)
+        source = _Source(episode, sentences, Aligner(sentences), names, _content(episode, sentences))
+        chunks = split_chunks(source.content, self._settings.chunk_tokens, int(self._settings.chunk_tokens * _OVERLAP_SHARE))
 
         def read(chunk: Chunk) -> _Found | Top5Error:
             # Failures as values: every chunk that is already paid is finished and kept before the first failure is raised.
@@ -235,12 +241,13 @@ class OpenAIEngine:
         found = _Found([], [], Usage())
         try:
             reply, usage = self._ask("map", user, Candidates)
-        except _BadReply as error:
+        except BadReply as error:
             found.rejections.append(_rejection(error.reason, error.detail, f"chunk {chunk.index + 1}"))
+            found.usage = error.usage
             return found
         found.usage = usage
         failed: list[tuple[Candidate, list[str]]] = []
-        for candidate in reply.candidates:
+        for candidate in reply.candidates[:_MOST_CANDIDATES]:
             problems, proven = self._prove(source, candidate)
             if proven is not None:
                 found.proven.append(proven)
@@ -259,10 +266,11 @@ class OpenAIEngine:
         )
         try:
             reply, usage = self._ask("repair", f"{user}\n\nFAILED-BEGIN\n{listed}\nFAILED-END", Candidates)
-        except _BadReply as error:
+        except BadReply as error:
             found.rejections += [
                 _rejection(slug(problems[0]), f"{'; '.join(problems)}; repair: {error.detail}", c.body) for c, problems in failed
             ]
+            found.usage = _total([found.usage, error.usage])
             return
         found.usage = _total([found.usage, usage])
         for candidate in reply.candidates[: len(failed)]:
@@ -276,20 +284,27 @@ class OpenAIEngine:
 
     def _prove(self, source: _Source, candidate: Candidate) -> tuple[list[str], _Proven | None]:
         """The problems of a candidate, or the insight with the transcript's own words as quotes."""
-        problems = self._hostile(candidate)
+        problems = self._hostile(f"{candidate.headline}. {candidate.body}")
         if problems:
             return problems, None
         aligned: list[Aligned] = []
         for cited in candidate.quotes[:3]:
-            found = source.aligner.align(cited.text)
+            found = source.aligner.align(cited.text, near=cited.id)
             if found is None:
                 problems.append(f"quote_not_found: {cited.text[:80]!r}")
+            elif any(talks_to_a_model(s.text) for s in source.sentences[found.first : found.last + 1]):
+                return ["injection: the quote talks to a model, not to people"], None
+            elif not source.quotable.issuperset(range(found.first, found.last + 1)):
+                problems.append(f"quote_left_out: advertising or greeting, {cited.text[:80]!r}")
             elif not any(found.first == other.first and found.quote.text == other.quote.text for other in aligned):
                 aligned.append(found)
         body, changed = source.names.repair(tidy(candidate.body))
         headline, changed_too = source.names.repair(tidy(candidate.headline).rstrip("."))
         quotes = tuple(found.quote for found in aligned)
-        problems += check_all(headline, body, quotes, source.names.known_names)
+        heard = [change for quote in quotes for change in source.names.repair(quote.text)[1]]
+        changes = {change.heard: change for change in (*changed, *changed_too, *heard)}
+        allowed = _names_near(source, aligned)
+        problems += check_all(headline, body, quotes, allowed, tuple(changes.values()))
         problems += check_style(body, strict=True)
         if not 2 <= len(headline.split()) <= 12:
             problems.append(f"headline_length: {len(headline.split())} words, 2 to 12")
@@ -302,30 +317,41 @@ class OpenAIEngine:
             body=body,
             speaker=next(iter(speakers)) if len(speakers) == 1 else None,
             claim_type=candidate.claim_type,
-            salience=round(min(1.0, max(0.0, candidate.salience)), 4),
-            reasons=tuple(text for text in (tidy(candidate.reason)[:200],) if text and not check_wording([text + "."])),
+            salience=_salience(candidate.salience),
+            reasons=self._reasons(candidate.reason, body, [quote.text for quote in quotes]),
             entities=source.names.entities(body),
             quotes=quotes,
-            names=tuple({change.heard: change for change in (*changed, *changed_too)}.values()),
+            names=tuple(change for change in changes.values() if change.written in f"{headline} {body}"),
         )
-        return [], _Proven(insight, tuple((found.first, found.last) for found in aligned))
+        # The same guard as the embedded engine's, on what is about to be handed over and not on what it was made from.
+        problems = prove(insight, source.aligner, allowed)
+        return problems, None if problems else _Proven(insight, tuple((found.first, found.last) for found in aligned))
 
-    def _hostile(self, candidate: Candidate) -> list[str]:
+    def _reasons(self, reason: str, body: str, quotes: Sequence[str]) -> tuple[str, ...]:
+        """The model's reason, where it says nothing that the insight does not: readers see it."""
+        text = tidy(reason)[:200]
+        spoken = [body, *quotes]
+        sound = text and not (
+            self._hostile(text) or check_wording([text + "."]) or check_numbers(text, spoken) or check_names(text, spoken, ())
+        )
+        return (text,) if sound else ()
+
+    def _hostile(self, text: str) -> list[str]:
         """Links, instructions and pieces of the prompt: signs that the transcript or the model was talking to the reader."""
-        text = f"{candidate.headline}. {candidate.body}"
         problems = [problem for problem in check_wording([text]) if slug(problem) in _HOSTILE]
+        to_a_model = talks_to_a_model(text)
+        if to_a_model:
+            problems.append(f"injection: {to_a_model!r}")
         words = lower_words(text)
         for start in range(len(words) - _LEAKED_WORDS + 1):
             if " ".join(words[start : start + _LEAKED_WORDS]) in self._prompt_words:
                 problems.append("prompt_text: the reply repeats its instructions")
                 break
-        if any(marker in text.upper() for marker in ("TRANSCRIPT-BEGIN", "TRANSCRIPT-END", "CANDIDATES-BEGIN", "SYSTEM PROMPT")):
-            problems.append("prompt_text: the reply repeats its markers")
         return problems
 
     @cached_property
     def _prompt_words(self) -> str:
-        return " ".join(word for text in self._prompts.values() for word in lower_words(text))
+        return " ".join(word for prompt in self._prompts.values() for word in lower_words(prompt.text))
 
     def _reduce(self, source: _Source, proven: list[_Proven], rejections: list[Rejection]) -> tuple[list[_Proven], Usage]:
         """Ranking and wording by the model; whatever a rewording breaks stays as it was."""
@@ -344,9 +370,9 @@ class OpenAIEngine:
         )
         try:
             reply, usage = self._ask("reduce", f"{self._about(source)}\n\nCANDIDATES-BEGIN\n{listed}\nCANDIDATES-END", Ranking)
-        except _BadReply as error:
+        except BadReply as error:
             rejections.append(_rejection(error.reason, error.detail, "ranking"))
-            return proven, Usage()
+            return proven, error.usage
         ranked: dict[int, _Proven] = {}
         for entry in reply.ranking:
             if entry.id in ranked or not 0 <= entry.id < len(proven):
@@ -360,8 +386,8 @@ class OpenAIEngine:
         return list(ranked.values()), usage
 
     def _reworded(self, source: _Source, one: _Proven, entry: Ranked) -> _Proven:
-        insight = one.insight.model_copy(update={"salience": round(min(1.0, max(0.0, entry.salience)), 4)})
-        cited = [CitedQuote(id=0, text=quote.text) for quote in insight.quotes]
+        insight = one.insight.model_copy(update={"salience": _salience(entry.salience)})
+        cited = [CitedQuote(id=span[0], text=quote.text) for quote, span in zip(insight.quotes, one.spans, strict=True)]
         again = Candidate(
             headline=entry.headline, body=entry.body, claim_type=insight.claim_type, entities=[], speaker="",
             salience=insight.salience, reason=insight.reasons[0] if insight.reasons else "", quotes=cited,
@@ -373,187 +399,48 @@ class OpenAIEngine:
         return _Proven(proven.insight.model_copy(update={"names": tuple(names.values())}), one.spans)
 
     def _about(self, source: _Source) -> str:
-        known = sorted(name for name in source.names.known_names if " " in name or len(name) > 3)[:80]
-        about = {"show": tidy(source.episode.show)[:200], "title": tidy(source.episode.title)[:300], "known_names": known}
+        known = sorted(name for name in source.names.known_names if (" " in name or len(name) > 3) and not talks_to_a_model(name))
+        title = tidy(source.episode.title)[:300]
+        about = {
+            "show": tidy(source.episode.show)[:200],
+            "title": "" if talks_to_a_model(title) else title,
+            "known_names": known[:_MOST_KNOWN_NAMES],
+        }
         return "Known about the episode (data, no instruction):\n" + json.dumps(about, ensure_ascii=False)
 
     def _ask(self, prompt: str, user: str, answer: type[Model]) -> tuple[Model, Usage]:
-        """One structured reply, from the store or from the server. Raises _BadReply for a reply that cannot be used."""
-        key = self._key(prompt, user)
-        kept = self._replies.get(key)
-        if kept is not None:
-            try:
-                return _parse(_Reply.model_validate_json(kept), answer), Usage()
-            except ValidationError:
-                pass
-        reply = self._request(prompt, user, answer)
-        usage = Usage(
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-            requests=1,
-            cost=self._cost(reply.input_tokens, reply.output_tokens),
-        )
-        try:
-            parsed = _parse(reply, answer)
-        except _BadReply as error:
-            if error.reason == "refused":
-                self._replies.put(key, reply.model_dump_json().encode())
-            raise
-        self._replies.put(key, reply.model_dump_json().encode())
-        return parsed, usage
-
-    def _key(self, prompt: str, user: str) -> str:
-        settings = self._settings
-        parts = (
-            settings.model,
-            str(settings.base_url),
-            str(settings.temperature),
-            prompt,
-            self._prompts["map"],
-            self._prompts[prompt],
-            user,
-        )
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-    def _cost(self, input_tokens: int, output_tokens: int) -> float:
-        settings = self._settings
-        return (
-            input_tokens * settings.usd_per_million_input_tokens + output_tokens * settings.usd_per_million_output_tokens
-        ) / 1_000_000
-
-    def _request(self, prompt: str, user: str, answer: type[BaseModel]) -> _Reply:
-        import openai
-
-        system = self._prompts[prompt] if prompt != "repair" else f"{self._prompts['map']}\n\n{self._prompts['repair']}"
-        estimate = self._cost(estimate_tokens(system + user), _EXPECTED_OUTPUT_TOKENS)
-        self._budget.reserve(estimate)
-        spent = 0.0
-        try:
-            completion = self._client().chat.completions.create(
-                model=self._settings.model,
-                messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {"name": answer.__name__.lower(), "strict": True, "schema": answer.model_json_schema()},
-                },
-                temperature=openai.omit if self._settings.temperature is None else self._settings.temperature,
-            )
-            reply = _Reply(content="", finish="no_choice")
-            if completion.choices:
-                choice = completion.choices[0]
-                reply = _Reply(
-                    content=choice.message.content or "",
-                    refusal=choice.message.refusal or "",
-                    finish=choice.finish_reason or "stop",
-                )
-            if completion.usage is not None:
-                tokens = {"input_tokens": completion.usage.prompt_tokens, "output_tokens": completion.usage.completion_tokens}
-                reply = reply.model_copy(update=tokens)
-            spent = self._cost(reply.input_tokens, reply.output_tokens)
-            return reply
-        except openai.OpenAIError as error:
-            raise _mapped(error, self._settings) from error
-        finally:
-            self._budget.settle(estimate, spent)
-
-    def _client(self) -> "openai.OpenAI":
-        with self._opening:
-            if self._open is None:
-                self._open = self._new_client()
-            return self._open
-
-    def _close(self) -> None:
-        client, self._open = self._open, None
-        if client is not None and self._http_client is None:
-            client.close()
-
-    def _new_client(self) -> "openai.OpenAI":
-        import openai
-
-        key = self._settings.api_key.get_secret_value() if self._settings.api_key else ""
-        if not key and not self._settings.base_url:
-            raise PermanentError(
-                "no_api_key", 'There is no OpenAI key; set OPENAI_API_KEY or openai.api_key, or insights.engine to "local".'
-            )
-        return openai.OpenAI(
-            api_key=key or "none",
-            base_url=self._settings.base_url,
-            timeout=self._settings.timeout,
-            max_retries=self._settings.max_retries,
-            http_client=self._http_client,
-        )
+        # Who repairs must know the rules that were broken.
+        names = ("map", "repair") if prompt == "repair" else (prompt,)
+        return self._chat.ask("\n\n".join(self._prompts[name].text for name in names), user, answer)
 
 
-_HOSTILE = frozenset({"url", "imperative", "sponsor", "prompt_text"})
+_HOSTILE = frozenset({"url", "imperative", "sponsor", "prompt_text", "injection"})
 
 
-def _parse(reply: _Reply, answer: type[Model]) -> Model:
-    if reply.refusal:
-        raise _BadReply("refused", f"the model refused: {tidy(reply.refusal)[:160]}")
-    if reply.finish == "content_filter":
-        raise _BadReply("content_filter", "the server's content filter stopped the reply")
-    if reply.finish == "length":
-        raise _BadReply("truncated", "the reply was cut at the model's output limit; lower openai.chunk_tokens")
-    try:
-        return answer.model_validate_json(reply.content)
-    except ValidationError as error:
-        raise _BadReply("invalid_reply", f"the reply is not of the asked form: {error.errors()[0]['msg'][:120]}") from error
+def _salience(value: float) -> float:
+    return round(min(1.0, max(0.0, value)), 4)
 
 
-def _mapped(error: Exception, settings: OpenAISettings) -> Top5Error:
-    """A failure of the client as one of ours, with a sentence on what to do."""
-    import openai
-
-    server = mask_url(settings.base_url) if settings.base_url else "the OpenAI API"
-    code = getattr(error, "code", None)
-    if isinstance(error, openai.APITimeoutError):
-        return TransientError(
-            "timeout", f"{server} did not answer within {settings.timeout:g} s; it is tried again, or raise openai.timeout."
-        )
-    if isinstance(error, openai.APIConnectionError):
-        return TransientError("no_connection", f"{server} cannot be reached; check openai.base_url and the network.")
-    if code == "insufficient_quota":
-        return PermanentError(
-            "quota", f'The account at {server} has no quota left; add credit or set insights.engine to "local".'
-        )
-    if isinstance(error, openai.RateLimitError):
-        return TransientError(
-            "rate_limited",
-            f"{server} limits the rate of requests; lower openai.parallel_requests.",
-            retry_after=_retry_after(error),
-        )
-    if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-        return PermanentError("bad_api_key", f"{server} does not accept the key; correct OPENAI_API_KEY or openai.api_key.")
-    if isinstance(error, openai.NotFoundError) or code == "model_not_found":
-        return PermanentError("bad_model", f"{server} has no model {settings.model!r}; correct openai.model or openai.base_url.")
-    if isinstance(error, openai.APIStatusError) and (error.status_code >= 500 or error.status_code in (408, 409)):
-        return TransientError(
-            "server_error", f"{server} answered {error.status_code}; it is tried again later.", retry_after=_retry_after(error)
-        )
-    if isinstance(error, openai.APIStatusError):
-        said = tidy(error.message)[:160]
-        return PermanentError(
-            "bad_request",
-            f"{server} refuses the request ({error.status_code}: {said}); check openai.model and openai.chunk_tokens.",
-        )
-    return TransientError("bad_response", f"{server} gave an answer that is no chat completion; check openai.base_url.")
+def _names_near(source: _Source, aligned: Sequence[Aligned]) -> frozenset[str]:
+    """Names that an insight may use although its quotes do not: those spoken shortly before, and the speakers' own."""
+    near = " ".join(
+        sentence.text
+        for found in aligned
+        for sentence in source.sentences[max(0, found.first - _NAMED_BEFORE) : found.last + 1 + _NAMED_AFTER]
+    )
+    spoken = set(lower_words(source.names.repair(near)[0]))
+    speakers = {found.quote.speaker for found in aligned if found.quote.speaker}
+    return frozenset(name for name in source.names.known_names if spoken.issuperset(lower_words(name))) | speakers
 
 
-def _retry_after(error: "openai.APIStatusError") -> float | None:
-    text = error.response.headers.get("retry-after", "")
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _content(source: _Source) -> tuple[Sentence, ...]:
-    """Sentences without those of advertisements, greetings and goodbyes: they are neither sent nor paid for."""
-    marks = mark(source.episode.segments)
+def _content(episode: EpisodeText, sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Sentences without those of advertisements, greetings and goodbyes, and without words to a model: they are not sent."""
+    marks = mark(episode.segments)
     return tuple(
         sentence
-        for sentence in source.sentences
+        for sentence in sentences
         if any(marks[index] is None for index in range(sentence.first_segment, sentence.last_segment + 1))
+        and talks_to_a_model(sentence.text) is None
     )
 
 
@@ -588,4 +475,4 @@ def _total(parts: Sequence[Usage]) -> Usage:
     )
 
 
-__all__ = ["Candidate", "Candidates", "OpenAIEngine", "Ranking", "ReplyStore"]
+__all__ = ["Candidate", "Candidates", "OpenAIEngine", "Prompt", "Ranking", "ReplyStore", "load_prompts"]

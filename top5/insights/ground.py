@@ -7,15 +7,17 @@ Choosing, wording and repairing are done elsewhere.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Protocol
 
 from rapidfuzz import fuzz
 
-from top5.insights.model import Insight, Quote
-from top5.insights.numbers import numbers
-from top5.insights.words import NEGATIONS, STOPWORDS, content_stems, is_common, stem
+from top5.insights.model import Insight, NameChange, Quote
+from top5.insights.numbers import Number, numbers
+from top5.insights.sentences import split_text
+from top5.insights.words import ARTICLES, AUXILIARIES, NEGATIONS, STOPWORDS, content_stems, is_common, stem, word_set
 
 MINIMUM_SIMILARITY = 0.92
 _SHORTEST_QUOTE = 12
@@ -72,13 +74,17 @@ class Aligner:
                 self._owner.append((index, len(part.text)))
         self._text = "".join(letters)
 
-    def align(self, quote: str) -> Aligned | None:
-        """Where `quote` was said, or None: similarity below 0.92, another number, a flipped negation, or two speakers."""
+    def align(self, quote: str, near: int | None = None) -> Aligned | None:
+        """Where `quote` was said, or None: similarity below 0.92, another number, a flipped negation, or two speakers.
+
+        Words that were said more than once are found where they stand closest to the part with index `near`.
+        """
         wanted = normalise(quote)
         if len(wanted) < _SHORTEST_QUOTE:
             return None
-        position = _whole_words(self._text, wanted)
-        if position >= 0:
+        places = list(_whole_words(self._text, wanted))
+        if places:
+            position = places[0] if near is None else min(places, key=lambda place: abs(self._owner[place][0] - near))
             return self._locate(position, position + len(wanted), 1.0)
         found = fuzz.partial_ratio_alignment(wanted, self._text, score_cutoff=100 * MINIMUM_SIMILARITY - 8)
         if found is None or len(wanted) > len(self._text):
@@ -150,11 +156,30 @@ def normalise(text: str) -> str:
 
 
 def check_numbers(body: str, quotes: Iterable[str]) -> list[str]:
-    """Numbers of `body` that stand in none of the quotes, each as "number: ..."."""
-    heard = [number for quote in quotes for number in numbers(quote)]
-    return [
-        f"number_not_in_quote: {number.text!r}" for number in numbers(body) if not any(number.equals(other) for other in heard)
-    ]
+    """Numbers of `body` that stand in none of the quotes, or there with another measure, each as "number_not_in_quote: ..."."""
+    heard = [(number, _measure(quote, number)) for quote in quotes for number in numbers(quote)]
+    problems: list[str] = []
+    for number in numbers(body):
+        measure = _measure(body, number)
+        if not any(number.equals(other) and (not measure or not known or measure == known) for other, known in heard):
+            problems.append(f"number_not_in_quote: {f'{number.text} {measure}'.strip()!r}")
+    return problems
+
+
+_MEASURES = word_set(
+    "second minute hour day week month year decade century watt kilowatt megawatt gigawatt volt meter metre kilometer kilometre mile gram "
+    "kilogram ton tonne litre liter degree byte kilobyte megabyte gigabyte terabyte"
+)
+
+
+_MEASURE_BEHIND = re.compile(r"[\s-]*([A-Za-z]+)")
+
+
+def _measure(text: str, number: Number) -> str:
+    """The measure behind a number ("weeks", "nine-week"), singular, or nothing."""
+    word = _MEASURE_BEHIND.match(text[number.end :])
+    lower = word.group(1).lower().removesuffix("s") if word else ""
+    return lower if lower in _MEASURES else ""
 
 
 def check_names(body: str, quotes: Iterable[str], known_names: Collection[str]) -> list[str]:
@@ -196,6 +221,9 @@ _AXES: tuple[tuple[str, str], ...] = (
     ("strong stronger", "weak weaker"),
     ("import", "export"),
     ("majority most", "minority few"),
+    ("start begin began open", "stop end ended close finish"),
+    ("forward ahead", "backward behind"),
+    ("everything everybody everyone", "nothing nobody"),
 )
 _SIGNS: dict[str, tuple[int, int]] = {
     stem(word): (axis, sign)
@@ -216,16 +244,99 @@ def check_direction(body: str, quotes: Iterable[str]) -> list[str]:
     return _flipped_axes(said, heard) + _flipped_negations(said, heard)
 
 
-def check_all(headline: str, body: str, quotes: Sequence[Quote], known_names: Collection[str]) -> list[str]:
-    """Every check of this module on one insight: "slug: detail" each; empty means proven."""
-    texts = [quote.text for quote in quotes]
+def check_swaps(body: str, quotes: Sequence[str]) -> list[str]:
+    """Names and numbers of `body` that stand where the quotes have another one, each as "name_swapped: ..." or "number_swapped: ...".
+
+    A name or number is told by the content words to its left and to its right. Where these are those of another one of the same kind
+    in the quotes, and that one's are its own or it has left the body, the two were exchanged ("Groq outsells Cerebras").
+    """
+    return _swapped(_name_anchors, body, quotes, "name_swapped") + _swapped(_number_anchors, body, quotes, "number_swapped")
+
+
+_NEARLY_VERBATIM = 0.75
+_SHORTEST_COPY = 8
+
+
+def check_replacements(body: str, quotes: Iterable[str]) -> list[str]:
+    """Words put in another's place in a sentence that is otherwise a quote's, each as "word_replaced: ...".
+
+    One word turns a claim round ("erased", "preserved"), and no list knows every such pair: who copies a sentence copies its words, who
+    paraphrases changes more than one.
+    """
+    heard = [_telling(sentence) for quote in quotes for sentence in split_text(quote)]
+    problems: list[str] = []
+    for sentence in split_text(body):
+        said = _telling(sentence)
+        alike = [(SequenceMatcher(None, other, said, autojunk=False), other) for other in heard]
+        best, other = max(alike, key=lambda pair: pair[0].ratio(), default=(None, said))
+        if best is None or len(said) < _SHORTEST_COPY or best.ratio() < _NEARLY_VERBATIM:
+            continue
+        for kind, first, last, start, end in best.get_opcodes():
+            gone, new = other[first:last], said[start:end]
+            small = len(gone) <= 2 and len(new) <= 2
+            if set(gone) <= set(said) and set(new) <= set(other):
+                continue  # moved, not replaced
+            if kind != "equal" and small and (kind == "replace" or _TURNING.intersection([*gone, *new])):
+                problems.append(f"word_replaced: {' '.join(gone)!r} became {' '.join(new)!r}")
+    return problems
+
+
+_SILENT = (
+    ARTICLES
+    | AUXILIARIES - NEGATIONS
+    | word_set("that which who whom whose and so because as it its their they them he she his her")
+)
+
+
+# Words that change how much of a claim holds by being there or not.
+_TURNING = frozenset(map(stem, NEGATIONS)) | word_set("non anti only all most almost nearly few half every less")
+
+
+def _telling(sentence: str) -> list[str]:
+    """Stems of all words but those that carry grammar alone; "only", "all" and "most" tell, and so does every "not"."""
+    return [
+        stem(word) for word in _TOKEN.findall(sentence.lower().replace("’", "'")) if word not in _SILENT and not word[0].isdigit()
+    ]
+
+
+_SUPPORT = 0.4
+"""Share of a sentence's content words that its quotes must hold: paraphrases of a claim share about two thirds, invented sentences few."""
+
+
+def check_support(body: str, quotes: Iterable[str]) -> list[str]:
+    """Sentences of `body` that say something else than the quotes, each as "unsupported: ..."."""
+    heard = {word for quote in quotes for word in content_stems(quote)}
+    problems: list[str] = []
+    for sentence in split_text(body):
+        said = set(content_stems(sentence))
+        if said and len(said & heard) < _SUPPORT * len(said):
+            problems.append(f"unsupported: the quotes do not say {', '.join(sorted(said - heard)[:8])!r}")
+    return problems
+
+
+def check_all(
+    headline: str, body: str, quotes: Sequence[Quote], known_names: Collection[str], changes: Sequence[NameChange] = ()
+) -> list[str]:
+    """Every check of this module on one insight: "slug: detail" each; empty means proven.
+
+    `known_names` may stand in the text although no quote holds them. `changes` are the spellings repaired in the text: the quotes are
+    read with them, so that a name is compared with itself.
+    """
+    texts = [_respelled(quote.text, changes) for quote in quotes]
     if not texts:
         return ["no_quote: nothing to prove it with"]
-    problems = check_numbers(body, texts) + check_names(body, texts, known_names) + check_direction(body, texts)
-    headline_problems = (
-        check_numbers(headline, texts) + check_names(headline, texts, known_names) + check_direction(headline, texts)
-    )
-    return problems + [f"{problem} (headline)" for problem in headline_problems]
+    problems: list[str] = []
+    for text, where in ((body, ""), (headline, " (headline)")):
+        found = check_numbers(text, texts) + check_names(text, texts, known_names) + check_direction(text, texts)
+        found += check_swaps(text, texts) + check_support(text, texts) + check_replacements(text, texts)
+        problems += [problem + where for problem in found]
+    return problems
+
+
+def _respelled(text: str, changes: Sequence[NameChange]) -> str:
+    for change in sorted(changes, key=lambda change: -len(change.heard)):
+        text = re.sub(rf"(?<!\w){re.escape(change.heard)}(?!\w)", lambda _, written=change.written: written, text)
+    return text
 
 
 def prove(insight: Insight, aligner: Aligner, known_names: Collection[str]) -> list[str]:
@@ -235,7 +346,7 @@ def prove(insight: Insight, aligner: Aligner, known_names: Collection[str]) -> l
         found = aligner.align(quote.text)
         if found is None or found.quote.text != quote.text:
             problems.append(f"quote_not_found: {quote.text[:60]!r}")
-    return problems + check_all(insight.headline, insight.body, insight.quotes, known_names)
+    return problems + check_all(insight.headline, insight.body, insight.quotes, known_names, insight.names)
 
 
 _NAME_WORD = re.compile(r"[^\W\d_](?:[\w&.'’-]*\w)?")
@@ -261,14 +372,13 @@ def _normalised(text: str) -> Iterable[tuple[int, str]]:
                 space = True
 
 
-def _whole_words(text: str, wanted: str) -> int:
+def _whole_words(text: str, wanted: str) -> Iterator[int]:
     position = text.find(wanted)
     while position >= 0:
         end = position + len(wanted)
         if (position == 0 or text[position - 1] == " ") and (end == len(text) or text[end] == " "):
-            return position
+            yield position
         position = text.find(wanted, position + 1)
-    return -1
 
 
 def _grown(text: str, start: int, end: int) -> str:
@@ -304,6 +414,8 @@ class _Word:
     stem: str
     negated: bool
     content: bool
+    doubtful: bool
+    """Not negated itself, but in one clause with a "not" whose reach is unclear."""
 
 
 _CLAUSE_END = re.compile(r"[.!?;:,…]+\s+|\s+(?:but|because|while|whereas|although|though|so|and|which)\s+|\s+--?\s+|—")
@@ -328,7 +440,8 @@ def _words(clause: str) -> list[_Word]:
             turned = not turned
         if token in ("more", "less") and position + 1 < len(tokens) and stem(tokens[position + 1]) in _SIGNS:
             continue
-        read.append(_Word(stem(token), turned, token not in STOPWORDS and token not in NEGATIONS))
+        doubtful = not turned and not NEGATIONS.isdisjoint(tokens)
+        read.append(_Word(stem(token), turned, token not in STOPWORDS and token not in NEGATIONS, doubtful))
     return read
 
 
@@ -355,7 +468,7 @@ def _flipped_axes(said: list[list[_Word]], heard: list[list[_Word]]) -> list[str
             if not rivals:
                 continue
             best = max(overlap for overlap, _ in rivals)
-            if all(other_sign != sign for overlap, other_sign in rivals if overlap == best):
+            if best and all(other_sign != sign for overlap, other_sign in rivals if overlap == best):
                 problems.append(f"direction_flipped: {word.stem!r}")
     return problems
 
@@ -365,19 +478,102 @@ def _flipped_negations(said: list[list[_Word]], heard: list[list[_Word]]) -> lis
     for clause in heard:
         for word in clause:
             if word.content:
-                states.setdefault(word.stem, set()).add(word.negated)
+                states.setdefault(word.stem, set()).update({True, False} if word.doubtful else {word.negated})
     problems: list[str] = []
     for clause in said:
         flipped = [
-            w.stem for w in clause if w.content and w.stem in states and w.negated not in states[w.stem] and w.stem not in _SIGNS
+            word.stem
+            for word in clause
+            if word.content
+            and not word.doubtful
+            and word.negated not in states.get(word.stem, {word.negated})
+            and word.stem not in _SIGNS
         ]
         if flipped:
             problems.append(f"negation_flipped: {', '.join(flipped)}")
     return problems
 
 
-def shared_content(body: str, quotes: Iterable[str]) -> float:
-    """Share of the content words of `body` that its quotes hold, 0 to 1: low where a body says more than its quotes."""
-    said = set(content_stems(body))
-    heard = {word for quote in quotes for word in content_stems(quote)}
-    return len(said & heard) / len(said) if said else 0.0
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A name or number in a sentence: `words` tell it, `around` are the content words to its left ("<") and right (">")."""
+
+    words: frozenset[str]
+    shown: str
+    around: frozenset[str]
+
+
+_REACH = 3
+_MUTUAL = 1
+_ALONE = 3
+
+
+def _swapped(find: Callable[[str], list[_Anchor]], body: str, quotes: Sequence[str], slug: str) -> list[str]:
+    heard = [anchor for quote in quotes for anchor in find(quote)]
+    said = find(body)
+    problems: list[str] = []
+    for anchor in said:
+        own = max((len(anchor.around & other.around) for other in heard if other.words & anchor.words), default=0)
+        for other in heard:
+            if other.words & anchor.words:
+                continue
+            likeness = len(anchor.around & other.around)
+            elsewhere = [each for each in said if each.words & other.words]
+            mine = [each.around for each in heard if each.words & anchor.words]
+            exchanged = any(
+                len(each.around & around) >= _MUTUAL and len(each.around & around) > len(each.around & other.around)
+                for each in elsewhere
+                for around in mine
+            )
+            if (exchanged and likeness > own) or (not elsewhere and likeness >= own + _ALONE):
+                problems.append(f"{slug}: {anchor.shown!r} stands where a quote has {other.shown!r}")
+                break
+    return problems
+
+
+def _anchors(text: str, spans: Sequence[tuple[int, int, frozenset[str]]]) -> list[_Anchor]:
+    content = [
+        (match.start(), match.end(), stem(match.group()))
+        for match in _TOKEN.finditer(text.lower().replace("’", "'"))
+        if match.group() not in STOPWORDS and not match.group()[0].isdigit()
+    ]
+    inside = [(a, b) for a, b, _ in spans]
+    free = [(a, b, word) for a, b, word in content if not any(c <= a < d for c, d in inside)]
+    found: list[_Anchor] = []
+    for start, end, words in spans:
+        left = [f"<{word}" for _, b, word in free if b <= start][-_REACH:]
+        right = [f">{word}" for a, _, word in free if a >= end][:_REACH]
+        found.append(_Anchor(words, text[start:end], frozenset(left + right)))
+    return found
+
+
+def _name_anchors(text: str) -> list[_Anchor]:
+    """Names of each sentence; words that stand side by side are one name."""
+    found: list[_Anchor] = []
+    for sentence in split_text(text):
+        spans: list[tuple[int, int, frozenset[str]]] = []
+        for match in _NAME_WORD.finditer(sentence):
+            word = match.group()
+            opens = not sentence[: match.start()].strip("\"'“‘( ")
+            if not word[0].isupper() or (opens and is_common(word, 30_000)) or word in ("I", "I'm", "I've", "I'd", "I'll"):
+                continue
+            if spans and sentence[spans[-1][1] : match.start()] == " ":
+                start, _, words = spans.pop()
+                spans.append((start, match.end(), words | {_bare(word)}))
+            else:
+                spans.append((match.start(), match.end(), frozenset({_bare(word)})))
+        found += _anchors(sentence, spans)
+    return found
+
+
+def _number_anchors(text: str) -> list[_Anchor]:
+    found: list[_Anchor] = []
+    for sentence in split_text(text):
+        spans: list[tuple[int, int, frozenset[str]]] = []
+        for number in numbers(sentence):
+            # The measure goes with its number: "14 months" and "nine weeks" are told by what stands around both.
+            behind = _MEASURE_BEHIND.match(sentence[number.end :])
+            end = number.end + (behind.end() if behind and _measure(sentence, number) else 0)
+            spans.append((number.start, end, frozenset({str(number.value.normalize())})))
+        found += _anchors(sentence, spans)
+    return found

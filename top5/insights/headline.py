@@ -21,10 +21,12 @@ from top5.insights.words import (
     STOPWORDS,
     commonness,
     is_contraction_with_verb,
+    lower_words,
     word_set,
 )
 
 LONGEST = 12
+_LOWEST_POINTS = -0.8
 _SHORTEST = 4
 # What follows these would change the claim that stands before them.
 _RESTRICTS = word_set("if unless until except without only than but not barely provided that who whose into onto of as like")
@@ -41,6 +43,7 @@ _NO_END = (
         "these those that too "
         "quite rather even also only still much many any some no practically perfectly actually really simply around i we you "
         "he she they considerably "
+        "one concept kind type lot addition "
         "always never often usually both either neither other another such same own perhaps an and's full whole new entire so"
     )
 )
@@ -56,6 +59,22 @@ _NO_START = (
     )
 )
 _SUBORDINATE = word_set("because while although if unless when where since so")
+# A clause behind one of these is a condition, a concession or a reason: true, but seldom what the passage says.
+_DEPENDENT = word_set("because while since whereas although though that")
+_COMMENT = word_set(
+    "thus therefore hence obviously basically apparently unfortunately clearly essentially certainly specifically typically "
+    "moreover furthermore additionally afterwards meanwhile moving sort kind "
+    "technically fortunately luckily hopefully funnily interestingly frankly so some certain"
+)
+_RELATIVE = word_set("that which who whom whose where")
+# What these promise comes with the "to" behind them.
+_WANTS_TO = word_set(
+    "ability able chance way ways need needs right incentive reason time order power going starting trying easy hard "
+    "allow allows let lets help helps ask asks force forces enable enables"
+)
+_ROUGHLY = word_set("about around over under near")
+_DEMONSTRATIVE = word_set("this that these those")
+_FEWEST_CONTENT = 3
 _OPENS_CLAUSE = word_set("what how who whom whose whether why where that which")
 _TOKEN = re.compile(r"\S+")
 
@@ -84,10 +103,18 @@ def headline(sentences: Sequence[str]) -> str | None:
             (points - 0.6 * number, -number, text)
             for number, sentence in enumerate(sentences)
             for text, points in _stretches(sentence, any_verb=any_verb)
+            if _stands(text)
         ]
-        if found:
+        if found and max(found)[0] >= _LOWEST_POINTS:
             return _dressed(max(found)[2])
     return None
+
+
+def _stands(text: str) -> bool:
+    """Whether brackets and quotation marks close in `text`, and it holds enough words that mean something."""
+    if text.count("(") != text.count(")") or text.count('"') % 2 or text.count("“") != text.count("”"):
+        return False
+    return sum(word not in STOPWORDS for word in lower_words(text)) >= _FEWEST_CONTENT
 
 
 def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
@@ -109,6 +136,14 @@ def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
             continue
         if verb is None or all(tokens[p].bare.endswith("ly") for p in range(first, verb)):
             continue
+        if any(tokens[p].bare in _RELATIVE and tokens[p + 1].bare not in FINITE_VERBS for p in range(first, verb)):
+            # "Tools that people use raise costs": the first verb is the relative clause's own.
+            verb = _verb(tokens, first, any_verb=any_verb, after=verb + (tokens[verb].bare in AUXILIARIES))
+            if verb is None or tokens[verb - 1].bare in PERSONAL:
+                continue
+        if tokens[first].bare.endswith("ing") and verb + 1 < len(tokens) and tokens[verb + 1].bare in PREPOSITIONS - _ROUGHLY:
+            # "Computing the rise in block rates in": a noun that looks like the gerund's verb.
+            continue
         for last in range(max(verb + 1, first + _SHORTEST - 1), min(first + LONGEST, len(tokens))):
             if _may_end(tokens, first, verb, last):
                 text = sentence[tokens[first].start : tokens[last].end]
@@ -120,7 +155,9 @@ def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
 
 def _may_start(tokens: list[_Token], first: int) -> bool:
     token = tokens[first]
-    if not token.bare or token.bare in _NO_START or token.bare in AUXILIARIES:
+    if not token.bare or token.bare in _NO_START or token.bare in AUXILIARIES or token.bare in _COMMENT:
+        return False
+    if first and tokens[first - 1].bare in ("if", "when", "unless", "until", "whether"):
         return False
     if first > 0 and token.bare in FINITE_VERBS and not token.bare.endswith("ing"):
         return False
@@ -145,20 +182,26 @@ def _whole_before(tokens: list[_Token], first: int) -> bool:
     return opening in PREPOSITIONS or opening in CONJUNCTIONS or any(token.bare in FINITE_VERBS for token in tokens[1:first])
 
 
-def _verb(tokens: list[_Token], first: int, *, any_verb: bool) -> int | None:
+def _verb(tokens: list[_Token], first: int, *, any_verb: bool, after: int | None = None) -> int | None:
     """Position of the first finite verb behind a subject of at least one word; clause ends in between are not crossed.
 
+    `after` looks for the first one behind that position.
     `any_verb` takes a word of unknown kind for a verb by its ending, for verbs that no list holds.
     """
     for position in range(first + 1, min(first + LONGEST, len(tokens))):
         bare = tokens[position].bare
         before = tokens[position - 1]
-        if before.text[-1] in ",;:" and position - 1 >= first:
+        if before.text[-1] in ",;:" and position - 1 >= first and "-" not in before.bare:
             return None
         if bare in CONJUNCTIONS and bare not in ("and", "or", "than", "that", "as"):
             return None
-        if is_contraction_with_verb(bare) and bare.endswith(("'re", "'ve", "'ll", "n't")):
+        if is_contraction_with_verb(bare) and bare.endswith(("'re", "'ve", "'ll", "n't")) and (after is None or position > after):
             return position
+        if after is not None and position <= after:
+            continue
+        if tokens[position].text[0].isupper():
+            # "Hash Time Locked Contracts": part of a name.
+            continue
         verbal = bare in FINITE_VERBS or (
             any_verb and bare.endswith(("s", "ed")) and position > first + 1 and bare not in STOPWORDS
         )
@@ -202,23 +245,31 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
         or token.bare in _NO_END
         or token.bare in PERSONAL
         or token.bare in ("run", "made", "done")
-        or token.bare.endswith(("ly", "'s"))
+        or token.bare.endswith("'s")
     ):
         return False
     ends = last + 1 == len(tokens) or token.text[-1] in ".;:!?"
+    if token.bare.endswith("ly") and not (token.closes or (last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)):
+        return False
+    if not ends and not token.closes and (token.bare in FINITE_VERBS or token.bare.endswith("ing")) and last - verb < 2:
+        return False
+    if not ends and tokens[last + 1].bare == "to" and _promises(tokens, max(verb, last - 8), last):
+        return False
     if not ends and any(tokens[position].bare in _SUBORDINATE for position in range(first + 1, last + 1)):
         return False
     if any(tokens[position].bare in _OPENS_CLAUSE for position in range(verb + 1, last + 1)) and not (
         last + 1 == len(tokens) or tokens[last].closes
     ):
         return False
-    if any(tokens[position].text[-1] in ",;:" for position in range(first, last)):
+    if any(tokens[position].text[-1] in ",;:" and "-" not in tokens[position].bare for position in range(first, last)):
         # A comma inside: only where the stretch runs to the end of the sentence.
         return ends
     if last + 1 >= len(tokens):
         return True
     following = tokens[last + 1].bare
     inside = [tokens[position].bare for position in range(first + 1, last + 1)]
+    if following in ("after", "before", "later", "ago"):
+        return False
     if following in _RESTRICTS:
         # "Heliq can deliver, if": a possibility stays one without its condition, a fact does not.
         return following == "if" and len(inside) >= _SHORTEST and any(word in ("can", "could", "may", "might") for word in inside)
@@ -252,6 +303,12 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
     ) and (following != "and" or _clause_follows(tokens, last + 2))
 
 
+def _promises(tokens: list[_Token], first: int, last: int) -> bool:
+    """ "The ability of a node", "starting", "for a node": cut before its "to" it says nothing."""
+    inside = [tokens[position].bare for position in range(first, last + 1)]
+    return bool(_WANTS_TO & set(inside)) or "for" in inside or inside[-1] in BASE_VERBS
+
+
 def _continues_list(tokens: list[_Token], last: int) -> bool:
     """ "Testing, sorting and rewiring": a comma that separates members of a list."""
     following = tokens[last + 1 : last + 5]
@@ -275,10 +332,19 @@ def _points(text: str, tokens: list[_Token], first: int, verb: int, last: int) -
     points += 0.09 * min(count, 11)
     points -= 0.7 if verb - first > 8 else 0.0
     points -= 0.6 if last - verb < 2 else 0.0
-    points -= 0.9 if count < 6 else 0.0
+    points -= 0.9 if count < 5 else 0.5 if count < 6 else 0.0
+    points -= 1.2 if first and (tokens[first - 1].bare in _DEPENDENT) else 0.0
+    points -= 0.8 if any(tokens[p].bare in _DEMONSTRATIVE and p + 1 <= last for p in range(first, last + 1)) else 0.0
+    points -= 0.8 if tokens[verb].bare.endswith("ed") and verb < last and _adjective(tokens, verb) else 0.0
     points -= 0.8 * sum(tokens[p].bare in PERSONAL for p in range(first, last + 1))
     points += 0.05 * sum(tokens[p].bare not in STOPWORDS for p in range(first, last + 1))
     return points
+
+
+def _adjective(tokens: list[_Token], verb: int) -> bool:
+    """ "Extended public keys": a participle before a bare noun may be no verb at all."""
+    following = tokens[verb + 1].bare
+    return following not in STOPWORDS and not following[:1].isdigit() and not following.endswith(("ing", "ly"))
 
 
 def _dressed(text: str) -> str:

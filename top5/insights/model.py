@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from top5.transcripts.model import Segment
 
@@ -18,13 +18,15 @@ class _Frozen(BaseModel):
 class EpisodeText(_Frozen):
     """What an engine reads: the words, and what the publisher wrote about them.
 
-    `description` is the show notes (HTML or text), `people` the known hosts and guests: both are sources for right spelling.
+    `description` is the show notes (HTML or text), `people` the known hosts and guests, `chapters` their titles: all are sources
+    for right spelling.
     """
 
     title: str = ""
     show: str = ""
     description: str = ""
     people: tuple[str, ...] = ()
+    chapters: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     segments: tuple[Segment, ...]
 
 

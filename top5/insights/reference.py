@@ -31,7 +31,30 @@ _BAD_FIRST_WORDS = {
 _FINE_AFTER_CONNECTIVE = re.compile(r"^(?:although|though|unless|until|because|where|whereas) .{8,90}?, ", re.I)
 _EXISTENTIAL = re.compile(
     r"^there(?:'s| is| are| were| was| will be| has been| have been) (?:a|an|no|about|roughly|around|some"
-    r"|few|only|already|more|at least|nearly|\d)",
+    r"|few|only|already|more|at least|nearly|\d|(?!that\b|this\b|it\b|one\b)[a-z-]{5,}\b)",
+    re.I,
+)
+# "It is hard to", "It turns out that": an `it` that stands for what follows.
+_EXPLETIVE_OPENING = re.compile(
+    r"^it(?:'s| is| was| takes| took| turns| makes) (?:[\w'-]+ ){0,4}?(?:to|that|for \w+(?: \w+)? to|when|if)\b", re.I
+)
+_EXAMPLE_OPENING = re.compile(
+    r"^(?:for (?:example|instance)|in (?:other words|particular|addition|contrast|fact|general|theory|practice)"
+    r"|on the (?:other|one|flip) (?:hand|side)"
+    r"|as (?:an example|such|a result|opposed)|after (?:that|which)|at (?:this|that) point|in (?:this|that|which) case|similar(?:ly)?|again"
+    r"|of (?:those|these|them)|the (?:exact )?opposite|and|only then|but|as (?:you|we|i)|like (?:you|we|i)"
+    r"|speaking of|talking about|even (?:worse|better|more)(?: than)?)\b",
+    re.I,
+)
+_NUMBERED_HEAD = re.compile(
+    r"^the (?:(?:second|third|fourth|fifth|other|two|three|four|five|latter|former|only other|previous|following|next|final|affected|original"
+    r"|aforementioned|current|new|old) [a-z]"
+    r"|(?:first|last|main|key|big|biggest) (?:version|step|option|part|one|thing|item|point|piece|two|three)\b)",
+    re.I,
+)
+_BARE_QUANTIFIER = re.compile(
+    r"^(?:some|many|most|several|few|all|each|both|one|two|three|four|five|half|part|others|plenty|none|neither)"
+    r" (?:of (?:it|them|those|these|which|that|us|you) )?(?:is|are|was|were|have|has|had|would|will|can|could|do|does|did|might|may)\b",
     re.I,
 )
 _EMPTY_HEAD = re.compile(
@@ -47,8 +70,9 @@ _POINTS_OUTSIDE = re.compile(
     r"\b(?:the (?:latter|former|aforementioned|above)|that one|this one|the other (?:one|side|thing|way"
     r"|two|approach)|in (?:that|this|these|those) (?:case|cases|way|sense|regard)"
     r"|like that|like this|that way|this way|that kind of|this kind of|that sort of|this sort of"
-    r"|these (?:things|guys|people)|those (?:things|guys|people)|this guy|as (?:well|such)\b(?= |,)"
-    r"|because of (?:that|this)|for that reason|after that|before that|since then|by then"
+    r"|these (?:things|guys|people)|those (?:things|guys|people)|this guy|as such\b(?= |,)"
+    r"|because of (?:that|this)|right here|(?:over|down|up) there|(?<!in )here(?=[,.;])|as (?:shown|seen) (?:here|below|above)"
+    r"|for that reason|after that|before that|since then|by then"
     r"|at that (?:point|time)|that's (?:why|how|what|where|when|the|one|a)"
     r"|which is why|one of (?:them|those|these)|all of (?:them|those|that|this)|some of (?:them|those"
     r"|these|that)|most of (?:them|those|these|that)|both of (?:them|those|these)|your (?:example"
@@ -63,7 +87,7 @@ _THAT_NOUN = re.compile(
 )
 _NEXT_ITEM = re.compile(
     r"^(?:the )?(?:next|first|second|third|fourth|last|final) (?:one|two|three|pr|prs|item|items|up|thing"
-    r"|question|story|topic|of all)\b",
+    r"|question|story|topic|of all|change|bug|feature|release|article|link|paper)\b|^next,? |^(?:the )?(?:next|last|first|final) \w+ (?:is|here)\b",
     re.I,
 )
 _POINTS_AHEAD = re.compile(r"^(?:\S+ ){2,9}(?:it|this|that|so)[.!]$", re.I)
@@ -93,12 +117,18 @@ def dangling(sentences: list[str]) -> list[str]:
     opening = _check_opening(sentences[0])
     if opening is not None:
         problems.append(opening)
+    problems += [f"fragment: {sentence[:40]!r}" for sentence in sentences[1:] if not has_verb(sentence)]
     unresolved = _check_pronouns(sentences)
     if unresolved is not None:
         problems.append(unresolved)
-    for pattern in (_POINTS_OUTSIDE, _POINTS_AHEAD, _THAT_NOUN, _NEXT_ITEM):
+    for pattern in (_POINTS_OUTSIDE, _POINTS_AHEAD, _THAT_NOUN, _NEXT_ITEM, _NUMBERED_HEAD, _BARE_QUANTIFIER):
         match = pattern.search(sentences[0])
-        if match is not None:
+        said = (
+            pattern is _THAT_NOUN
+            and match is not None
+            and _said_before(match.group().split()[-1].lower(), sentences[0][: match.start()])
+        )
+        if match is not None and not said:
             problems.append(f"points_outside: {match.group()!r}")
     return problems
 
@@ -116,8 +146,10 @@ def _check_opening(sentence: str) -> str | None:
     first = lower[0]
     if first in ("there", "there's"):
         return None if _EXISTENTIAL.match(sentence) else f"demonstrative_start: {first!r}"
-    if _FINE_AFTER_CONNECTIVE.match(sentence):
+    if _FINE_AFTER_CONNECTIVE.match(sentence) or _EXPLETIVE_OPENING.match(sentence):
         return None
+    if example := _EXAMPLE_OPENING.match(sentence):
+        return f"connective_start: {example.group().lower()!r}"
     for name, group in _BAD_FIRST_WORDS.items():
         if first in group:
             if first == "not" and len(lower) > 1 and lower[1] in ("every", "all", "one"):
@@ -168,11 +200,14 @@ def _check_pronouns(sentences: list[str]) -> str | None:
             )
         if number == 0:
             match = _DEMONSTRATIVE.search(sentence)
-            if match is not None and not _said_before(match.group(2).lower(), sentence[: match.start()]):
+            indefinite = match is not None and _INDEFINITE_THIS.search(sentence[: match.end()]) is not None
+            if match is not None and not indefinite and not _said_before(match.group(2).lower(), sentence[: match.start()]):
                 return f"unresolved_demonstrative: {match.group()!r}"
     return None
 
 
+# "There is this tool that": speech for "a tool that".
+_INDEFINITE_THIS = re.compile(r"\b(?:there's|there is|there are|had|have|has|called|got) (?:this|these) [a-z]+$", re.I)
 _IRREGULAR_PLURALS = word_set(
     "people men women children mice teeth feet police data cattle companies staff team crew company bank firm government"
 )
@@ -214,5 +249,8 @@ def _stands_alone(tokens: list[str], position: int) -> bool:
         "so",
         "because",
         "is",
+        "if",
+        "when",
+        "than",
     )
     return following in ("is", "was", "means", "would", "will") and not relative

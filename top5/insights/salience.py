@@ -11,7 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from top5.insights.embed import Vectors
 from top5.insights.model import ClaimType
 from top5.insights.numbers import Number, numbers
 from top5.insights.reference import dangling
@@ -117,25 +121,47 @@ _PHRASES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A logistic model over the features: log-odds = intercept + sum of weight x (feature - mean) / scale."""
+class Linear:
+    """Log-odds = intercept + sum of weight x (feature - mean) / scale, + direction . embedding where there is a direction."""
 
-    version: str
     intercept: float
     weights: Mapping[str, tuple[float, float, float]]
     """Weight, mean and scale by feature."""
+    direction: Vectors | None = None
 
     def contributions(self, features: Mapping[str, float]) -> dict[str, float]:
         """What each feature adds to the log-odds, against the average passage."""
         return {name: weight * (features[name] - mean) / scale for name, (weight, mean, scale) in self.weights.items()}
 
+    def probability(self, features: Mapping[str, float], vector: Vectors | None = None) -> float:
+        """0 to 1. `vector` is the passage's sentence embedding, for a model with a direction."""
+        log_odds = self.intercept + sum(self.contributions(features).values())
+        if self.direction is not None and vector is not None:
+            log_odds += float(self.direction @ vector)
+        return round(1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds)))), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Two models learned from the same grades: by shape alone, and by shape and meaning for the embeddings of `embedder`."""
+
+    version: str
+    shape: Linear
+    meaning: Linear
+    embedder: str
+
 
 @cache
 def model() -> Model:
-    """The weights that `python -m evals.train` wrote, learned from 2,430 passages that were read and graded (evals/labels)."""
+    """The weights that `python -m evals.train` wrote, learned from passages that were read and graded (evals/labels)."""
     data = json.loads((Path(__file__).parent / "data" / "salience.json").read_text("utf-8"))
-    weights = {name: (entry["weight"], entry["mean"], entry["scale"]) for name, entry in data["features"].items()}
-    return Model(data["version"], data["intercept"], weights)
+
+    def linear(part: Mapping[str, Any]) -> Linear:
+        weights = {name: (entry["weight"], entry["mean"], entry["scale"]) for name, entry in part["features"].items()}
+        direction = np.array(part["direction"], dtype=np.float32) if "direction" in part else None
+        return Linear(part["intercept"], weights, direction)
+
+    return Model(data["version"], linear(data["shape"]), linear(data["meaning"]), data["embedder"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +241,23 @@ def measure(body: str, sentences: list[str], names: int, fillers: int, spoken: i
 
 
 def salience(measured: Measured) -> float:
-    """The model's estimate, 0 to 1, that a careful reader grades the passage 2 or 3 (evals/labels/RUBRIC.md)."""
-    log_odds = model().intercept + sum(model().contributions(measured.features).values())
-    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds)))), 4)
+    """By shape alone: the model's estimate, 0 to 1, of what a careful reader's grade of the passage is worth (evals/labels/RUBRIC.md).
+
+    Grade 0 is worth 0, 1 is worth 0.2, 2 is worth 0.8, 3 is worth 1: above 0.5 a passage is more likely good than not.
+    """
+    return model().shape.probability(measured.features)
+
+
+def salience_with_meaning(measured: Measured, vector: Vectors, embedder: str) -> float:
+    """As `salience`, by shape and by what the passage is about; by shape alone where `vector` is of another model than learned."""
+    if embedder != model().embedder:
+        return salience(measured)
+    return model().meaning.probability(measured.features, vector)
 
 
 def reasons(measured: Measured, limit: int = 4) -> tuple[str, ...]:
     """What spoke most for the passage, largest first, with the words that show it."""
-    ranked = sorted(model().contributions(measured.features).items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(model().shape.contributions(measured.features).items(), key=lambda item: (-item[1], item[0]))
     texts: list[str] = []
     for name, points in ranked:
         if points < 0.05 or name not in _PHRASES or not measured.features[name]:

@@ -37,11 +37,36 @@ _META = re.compile(
     r"|\bshow notes\b|\b(?:as|like) (?:i|we|you|he|she|they) (?:just )?(?:said|mentioned|discussed|talked)\b"
     r"|\b(?:earlier|before) (?:i|we|you) (?:said|talked|mentioned)\b|\b(?:he|she|they) (?:said|says|told"
     r"|mentioned|explained|argues|argued)\b"
+    r"|^(?:moving|jumping|turning|continuing|going) (?:on|in|over|back|right)?\b ?(?:to|into|with)\b"
     r"|\blet's (?:talk|get|move|jump|dive|start|turn|go)\b|\bwe(?:'ll| will|'re going to) (?:talk|get"
     r"|come|link|put|dive|cover|discuss)\b"
     r"|\b(?:i|i'd) (?:like|love|want|wanted) to (?:talk|ask|know|hear|go back|come back|mention)\b|\bquestion\b.*\?$"
-    r"|\b(?:listeners?|audience) (?:of|out there|at home)\b|\bin the chat\b",
+    r"|\b(?:listeners?|audience) (?:of|out there|at home)\b|\bin the chat\b"
+    r"|\b(?:earlier|previously|already) (?:had |has |have )?mentioned\b|\bmentioned (?:earlier|before|previously|already)\b"
+    r"|\b(?:that|as|like|what) (?:\w+ ){1,2}(?:mentioned|described|pointed out|was saying|alluded to|touched on)\b"
+    r"|\bwe(?:'ve| have)? (?:already )?(?:covered|linked|noted|talked|discussed|spoke|featured)\b"
+    r"|\bnewsletters?\b.{0,12}#\d|\bhat tip\b|\bto name a few\b|\b(?:is|are) listening here\b|\blink(?:s|ed)? (?:in|below|to it)\b",
     re.I,
+)
+# What an editor would cut from speech before anything else; a passage that needs such words is talk.
+_TALK = re.compile(
+    r"\byou know\b|\bor something\b|\b(?:and|or) (?:all )?(?:that )?(?:stuff|whatever)\b|\bkinda\b|\bgonna\b|\bblah\b"
+    r"|\bi (?:don't|didn't) know\b|\bi'm not (?:exactly |really |quite |totally )?sure\b|\bi guess\b|\bif i (?:remember|recall|understand)\b"
+    r"|\bhow do (?:i|you) say\b|\bi mean\b|\bi was like\b|\b(?:he|she|they|it)(?:'s| was| were| is) like,|\bwhat's it called\b"
+    r"|\bnot gonna lie\b|\bto be honest\b|\bor so forth\b|\blet me see\b|\b(?:haha|lol|wow|yikes|yay|dude|folks)\b"
+    r"|\bpretty (?:cool|neat|nice|awesome)\b"
+    r"|\b(?:sounds|looks|is|was|be|are|that's|it's) (?:(?:so|very|really|super|pretty|kind of|also|just|quite|actually) )*"
+    r"(?:cool|neat|awesome|fun|crazy|amazing)\b|\bsomething (?:cool|neat|fun)\b"
+    r"|\b(?:the|a|an|of|your|our|their), (?!\")|\b(?!(?:very|long|many|much|far|way)\b)(\w{3,}), \1\b|\bso(?:,| like,) yeah\b|\b(?:but|and|so) yeah\b"
+    r"|\b(?:sort|kind) of (?:like|sort|kind)\b|\blike,? like\b|\bi'm trying to\b|\bbasically like\b",
+    re.I,
+)
+# Markdown of a written script, and a heading that runs into the sentence below it.
+_MARKUP = re.compile(r"(?:^|\s)>\s|\*\*?\w|\w\*\*?|(?:^|[.!?:] )\d{1,2}\.\s|\(\?\)|\[[^\]]*\]")
+_RUN_IN = re.compile(
+    r"(?<![.!?:;,\"“”‘'…—–-])(?<!\b[A-Z]) (?P<word>The|This|That|These|There|When|While|Many|Much"
+    r"|After|Before|Here|How|Why|What|We|They|He|She|It|You"
+    r"|If|For|By|As|Some|Our|My|Your|Their|With|From|Today|Now|Yes) (?=[a-z])"
 )
 _SPONSOR = re.compile(
     r"\bsponsor(?:s|ed|ing)?\b|\bbrought to you\b|\bpromo(?:tion)? code\b|\b(?:use|with) (?:the |my "
@@ -50,7 +75,9 @@ _SPONSOR = re.compile(
     r"|\bgo to [\w ]+ (?:dot|slash)\b|\bper ?cent off\b|\b% off\b"
     r"|\bdiscount\b|\bsubscribe\b|\brate (?:us|and review)\b|\breview us\b|\bleave (?:us )?a review\b"
     r"|\bpatreon\b|\bmembers?(?:'s?)? feed\b"
-    r"|\b(?:our|the) (?:website|newsletter|merch|mailing list|sunday letter)\b|\bmoney[- ]back guarantee\b"
+    r"|\bour (?:website|newsletter|merch|mailing list)\b|\bthe (?:merch|sunday letter)\b|\bmoney[- ]back guarantee\b"
+    r"|\bgo-to (?:choice|tool|solution|platform)\b|\bat scale without\b|\bso you can focus on\b|\bget started (?:for free|today|at)\b"
+    r"|\bstart(?:s|ing)? at \$|\b(?:a|per) month (?:plan|per)\b|\bused by teams\b|\btrusted by\b|\bbook a demo\b|\bsave (?:your|my) seat\b"
     r"|\bno credit card\b|\bmention the show\b"
     r"|\bfollow us\b|\bjoin (?:us|our)\b|\blive show\b|\bproducer is\b|\bmusic (?:is )?by\b|\beditor is\b",
     re.I,
@@ -63,7 +90,8 @@ _IMPERATIVE = re.compile(
     r"|remember to\b|go (?:and|to|check|read|ask|look)\b"
     r"|imagine\b|picture\b|think (?:of|about)\b|let me\b|let us\b|let's\b|take (?:a look|my|the|care)\b"
     r"|look at\b|buy\b|try\b|suppose\b|say you\b|note that\b|read\b|forward\b)"
-    r"|\b(?:ignore|disregard|forget) (?:(?:all|any|the|your|of|these|those|previous|above|prior|earlier) )*"
+    r"|\b(?:go|please|should|must|to|can|and|just) check (?:(?:it|them|that|this) )?out\b|\bcheck out (?:the|that|this|our|his|her|their)\b"
+    r"|\bfeel free to\b|\b(?:ignore|disregard|forget) (?:(?:all|any|the|your|of|these|those|previous|above|prior|earlier) )*"
     r"(?:instructions?|rules|prompts?)\b|\byou (?:must|should|need to|have to) (?:click|reply|forward|send|buy|subscribe"
     r"|visit)\b",
     re.I,
@@ -97,6 +125,9 @@ def check_wording(sentences: list[str]) -> list[str]:
             ("greeting", _GREETING),
             ("imperative", _IMPERATIVE),
             ("about_the_episode", _META),
+            ("talk", _TALK),
+            ("markup", _MARKUP),
+            ("run_in", _RUN_IN),
             ("breaks_off", _TRAILING),
         ):
             match = pattern.search(sentence)

@@ -116,7 +116,7 @@ _VERBS = word_set(
     "realize",
     "recall receive recognise recognize recommend recover recycle reduce refuse reject release rely remain remember remove rent",
     "repair repeat replace report require rescue resist respond rest restart restore retain retire return reveal reverse "
-    "reward ride",
+    "reward ride ruin require encourage ensure protect mislead cultivate specify simplify validate verify optimize optimise publish adapt",
     "ring rise roll rot rotate run rush satisfy save scale scan see seek seem sell send separate serve set settle shape share",
     "shift ship shorten show shrink shut sign sink sit skip sleep slip slow solve sound spare speak speed spend spin split spoil",
     "spread stabilise stabilize stand start starve stay steal step stick stop store stretch strike struggle study succeed suffer",

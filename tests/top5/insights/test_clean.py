@@ -23,6 +23,11 @@ from top5.insights.clean import clean_passage, clean_sentence, filler_count
         ("The pre- and post-war prices are like that.", "The pre- and post-war prices are like that."),
         ("iPhone, um, sales fell.", "iPhone sales fell."),
         ("Um.", "Um."),
+        ("> The price *always* falls, says **Ann**.", "The price always falls, says Ann."),
+        ("And five * three is fifteen.", "Five * three is fifteen."),
+        ("To give some background, the price falls.", "The price falls."),
+        ("As most of you know, the price falls.", "The price falls."),
+        ("As you know him, he pays.", "As you know him, he pays."),
     ],
 )
 def test_golden_sentences(spoken: str, printed: str) -> None:

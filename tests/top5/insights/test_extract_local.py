@@ -13,7 +13,8 @@ from top5.insights.extract_local import LocalEngine
 from top5.insights.ground import Aligner, prove
 from top5.insights.model import EpisodeText
 from top5.insights.names import NameResolver
-from top5.insights.salience import measure, model, reasons, salience
+from top5.insights.salience import measure, model, reasons, salience, salience_with_meaning
+from top5.insights.score import score_texts
 from top5.insights.sentences import split_sentences
 from top5.insights.style import check_style
 from top5.transcripts.model import Segment
@@ -89,6 +90,23 @@ def test_the_claim_before_an_offer_is_part_of_the_offer() -> None:
     assert ENGINE.extract(episode((("Mara", read),))).insights == ()
 
 
+def test_a_read_goes_on_as_long_as_it_names_who_paid() -> None:
+    read = f"This part is brought to you by Norlandia Grid. Reading lists of numbers is dull. Charts help a lot there. {QUEUE}"
+    later = "Batteries age. " * 34 + SODIUM
+    bodies = [i.body for i in ENGINE.extract(episode((("Mara", read), ("Mara", later)))).insights]
+    assert not any("refundable deposit" in body for body in bodies)
+
+
+def test_meaning_counts_only_with_the_embeddings_it_was_learned_from() -> None:
+    claim = measure(QUEUE, QUEUE.split(". "), 2, 0)
+    along = model().meaning.direction
+    assert along is not None
+    assert salience_with_meaning(claim, along, "hashed-stems/1") == salience(claim)
+    nearer = salience_with_meaning(claim, along, model().embedder)
+    assert nearer > salience_with_meaning(claim, -along, model().embedder)
+    assert all(0 <= salience <= 1 for salience, _ in score_texts([QUEUE, "", "Um."], HashedEmbedder()))
+
+
 def test_no_words_give_no_insights() -> None:
     assert ENGINE.extract(EpisodeText(segments=())).insights == ()
     assert ENGINE.extract(EpisodeText(segments=(Segment(text=" \u200b "),))).insights == ()
@@ -99,7 +117,7 @@ def test_names_alone_and_numbers_alone_are_not_enough() -> None:
     claim = measure(QUEUE, QUEUE.split(". "), 2, 0)
     vague = measure(talk, [talk], 0, 2)
     assert salience(claim) > salience(vague) + 0.4
-    assert set(claim.features) == set(model().weights)
+    assert set(claim.features) == set(model().shape.weights) == set(model().meaning.weights)
     assert all(0 <= salience(measured) <= 1 for measured in (claim, vague))
     assert reasons(claim)
 

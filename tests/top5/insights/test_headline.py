@@ -19,6 +19,25 @@ from top5.insights.sentences import split_text
             "Doubling a large battery from two hours to four raises construction costs by about 70 percent but annual revenue by only 35.",
             "Doubling a large battery from two hours to four raises construction costs",
         ),
+        # The main clause, not the reason or the concession beside it.
+        (
+            "Wider tyres protect the topsoil beautifully while the subsoil underneath gets crushed for decades.",
+            "Wider tyres protect the topsoil beautifully",
+        ),
+        (
+            "Cheap chargers still sell very well, because buyers hardly ever measure what they waste.",
+            "Cheap chargers still sell very well",
+        ),
+        # The verb of a relative clause is not the sentence's.
+        ("The algorithms that you would use to protect the model from drift and from noise are different.", None),
+        (
+            "Codes that demand six metres between containers raise project costs.",
+            "Codes that demand six metres between containers raise project costs",
+        ),
+        # What needs its "to" is not cut before it.
+        ("Eclair adds the ability of every single small home node to pay a provider.", None),
+        ("Intel and other vendors of processors are starting to push environments of their own making into products.", None),
+        ("Obviously the counterparty would not proceed with any announcement of a new channel.", None),
         ("Bound by rules, of course.", None),
         ("", None),
     ],

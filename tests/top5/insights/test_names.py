@@ -4,15 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.names import LEAST_RIGHT, MOST_WRONG, cases, score
+from top5.insights.glossary import Glossary, GlossaryEntry
 from top5.insights.model import EpisodeText
 from top5.insights.names import NameResolver
 from top5.transcripts.model import Segment
 
 
 def resolver(
-    spoken: str, notes: str = "", people: tuple[str, ...] = (), title: str = "", glossary: dict[str, str] | None = None
+    spoken: str,
+    notes: str = "",
+    people: tuple[str, ...] = (),
+    chapters: tuple[str, ...] = (),
+    glossary: dict[str, str] | None = None,
 ) -> NameResolver:
-    return NameResolver(EpisodeText(title=title, description=notes, people=people, segments=(Segment(text=spoken),)), glossary)
+    entries = tuple(GlossaryEntry(written=written, heard=(heard,)) for heard, written in (glossary or {}).items())
+    source = EpisodeText(description=notes, people=people, chapters=chapters, segments=(Segment(text=spoken),))
+    return NameResolver(source, Glossary(entries=entries))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +77,46 @@ def test_the_glossary_decides_over_everything() -> None:
     text, changes = names.repair("The fold right tool by Acme's people.")
     assert text == "The Foldwright tool by ACME Labs's people."
     assert {change.reason for change in changes} == {"glossary"}
+
+
+@pytest.mark.parametrize(
+    ("spoken", "notes", "printed"),
+    [
+        ("Arrays in numpy stay where they are.", "NumPy 2 and its ABI", "Arrays in NumPy stay where they are."),
+        ("The treaty of Escazu names rivers.", "The Escazú treaty", "The treaty of Escazú names rivers."),
+        ("It spends P2PKH outputs.", "P2WPKH in wallets", "It spends P2PKH outputs."),
+        ("Boltz swaps coins.", "Why BOLTs matter", "Boltz swaps coins."),
+        ("An identifier is short.", "The short channel IDentifier", "An identifier is short."),
+        ("It runs on macOS.", "MacOS and its shell", "It runs on macOS."),
+        ("Pay-to-contract is old.", "Pay-to-Contract for all", "Pay-to-contract is old."),
+        ("Sergi Delgado helped us.", "A paper by Sergei Tikhomirov", "Sergi Delgado helped us."),
+        ("We compile in Docker images.", "Sent in by Pat Decker", "We compile in Docker images."),
+        ("We used the Bitcoin Dev Kit.", "Posted to the Bitcoin-Dev list", "We used the Bitcoin Dev Kit."),
+        ("See CodeFund.io for it.", "CodeFund and its founder", "See CodeFund.io for it."),
+        ("Elon Musk's Grok mocks its users.", "Groq and its LPU", "Elon Musk's Grok mocks its users."),
+    ],
+)
+def test_cases_met_in_real_episodes(spoken: str, notes: str, printed: str) -> None:
+    assert resolver(spoken, notes).repair(spoken)[0] == printed
+
+
+def test_chapters_are_a_source_and_the_reason_says_so() -> None:
+    text, changes = resolver("Anthropik published it.", chapters=("Interpretability at Anthropic",)).repair(
+        "Anthropik published it."
+    )
+    assert text == "Anthropic published it."
+    assert "in the chapters" in changes[0].reason
+
+
+def test_the_labelled_set_is_repaired_as_well_as_it_must_be() -> None:
+    known = cases()
+    assert len(known) >= 150
+    assert len({case.id for case in known}) == len({case.heard + case.episode.description for case in known}) == len(known)
+    assert sum(case.must_stay for case in known) >= len(known) / 2
+    for half in ("tune", "held out"):
+        found = score([case for case in known if case.half == half])
+        assert found.wrong <= MOST_WRONG * (found.stay + found.repair)
+        assert found.right >= LEAST_RIGHT * found.repair
 
 
 def test_notes_are_read_as_text_and_links_are_no_names() -> None:

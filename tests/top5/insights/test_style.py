@@ -28,6 +28,15 @@ def test_forwardable_passages_pass(body: str) -> None:
         ("Serious developers", "Check it out, serious developers", "imperative"),
         ("Serious developers", "Sponsored developers", "sponsor"),
         ("laying a single new cable.", "laying a", "breaks_off"),
+        ("Norlandia Grid started", "For example, Norlandia Grid started", "connective_start"),
+        ("Norlandia Grid started", "The second grid started", "points_outside"),
+        ("Norlandia Grid started", "Some are grids that started", "points_outside"),
+        ("Serious developers", "As Murch mentioned, serious developers", "about_the_episode"),
+        ("lost nothing", "lost nothing, I guess, or something", "talk"),
+        ("lost nothing", "lost the, the thing", "talk"),
+        ("lost nothing", "lost *nothing*", "markup"),
+        ("lost nothing", "lost nothing The deposit is kept", "run_in"),
+        ("Serious developers lost nothing,", "Very neat for them. Serious developers lost nothing,", "fragment"),
     ],
 )
 def test_each_rule_has_a_name(old: str, new: str, expected: str) -> None:
@@ -45,3 +54,18 @@ def test_bounds() -> None:
         slug(p) for p in check_style(f"{QUEUE} {CHIPS}", strict=False)
     } | {"too_many_sentences"}
     assert check_style("")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        QUEUE.replace("Norlandia Grid started", "It is rare to see this: Norlandia Grid started"),
+        QUEUE.replace("Serious developers", "Very, very serious developers"),
+        QUEUE.replace("Serious developers", "On the mailing list serious developers"),
+        QUEUE.replace("41 percent of the", "in that message of Grid 41 percent of the").replace(
+            "started charging", "sent a message, charging"
+        ),
+    ],
+)
+def test_what_only_looks_like_a_fault_passes(body: str) -> None:
+    assert check_style(body, strict=False) == []

@@ -6,13 +6,13 @@ Belongs here: the mapping of dbt's nodes and events to Dagster's. The SQL is in 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from dagster import AssetExecutionContext
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, AssetSpec, multi_asset
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dagster_dbt.dbt_manifest import validate_manifest
 from google.protobuf import json_format
 
-from assets.workspace import BACKFILL, DAILY, OWNERS, PROJECT, RETRIES, Workspace, days_of, failures_named, progress
+from assets.workspace import BACKFILL, DAILY, OWNERS, PROJECT, RETRIES, Workspace, days_of, failures_named, tell
 from top5 import warehouse
 from top5.settings import load_settings
 
@@ -48,22 +48,65 @@ MANIFEST = warehouse.manifest(
 )
 
 
-@dbt_assets(
-    manifest=MANIFEST,
+def dbt_specs(manifest: Mapping[str, Any]) -> tuple[list[AssetSpec], list[AssetCheckSpec]]:
+    """The models as assets and their tests as checks, as `dagster_dbt.dbt_assets` has them where everything is selected.
+
+    Its way there asks dbt's graph library which nodes that is, and importing that costs every process two seconds.
+    """
+    nodes = manifest["nodes"]
+    specs = {
+        unique_id: TRANSLATOR.get_asset_spec(manifest, unique_id, None)
+        for unique_id, node in nodes.items()
+        if node["resource_type"] in {"model", "seed", "snapshot"} and node["config"]["materialized"] != "ephemeral"
+    }
+    checks = [
+        TRANSLATOR.get_asset_check_spec(asset_spec=specs[parent], manifest=manifest, unique_id=unique_id, project=None)
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "test"
+        for parent in node["depends_on"]["nodes"]
+        if parent in specs
+    ]
+    return list(specs.values()), list({check.key: check for check in checks if check}.values())
+
+
+_specs, _checks = dbt_specs(validate_manifest(MANIFEST))
+
+# Written by the step `ranking` itself before dbt starts: as outputs of the assets that fill the catalog they would close a circle.
+LEDGERS = [
+    AssetSpec(
+        ["lake", table],
+        description=f"The catalog's {table} as dbt reads them, one file a day, exported at the head of `ranking`.",
+        group_name="staging",
+        kinds={"parquet"},
+        owners=OWNERS,
+        partitions_def=DAILY,
+    )
+    for table in ("spend", "deliveries")
+]
+
+
+@multi_asset(
     name="ranking",
+    specs=_specs,
+    check_specs=_checks,
+    can_subset=True,
     partitions_def=DAILY,
     backfill_policy=BACKFILL,
-    dagster_dbt_translator=TRANSLATOR,
     retry_policy=RETRIES,
     pool=POOL,
 )
 def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """One dbt build a day, in order: what earlier days chose decides what is new."""
+    from top5.catalog.ledgers import export_ledgers
+
     settings = workspace.settings
     messages: list[dict[str, Any]] = []
+    days, ranked = days_of(context), 0
     with failures_named():
         try:
-            for day in days_of(context):
+            with workspace.catalog() as catalog:
+                export_ledgers(catalog, workspace.lake, days[0])
+            for day in days:
                 messages.clear()
                 built = warehouse.build(
                     day,
@@ -71,16 +114,19 @@ def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[An
                     lake=settings.lake_path,
                     warehouse=settings.warehouse_path,
                     target_path=settings.dbt_path,
-                    variables={"digest_size": settings.digest.size},
+                    variables=warehouse.ranking_variables(settings),
                     on_event=lambda event: messages.append(
                         json_format.MessageToDict(cast(Any, event), preserving_proto_field_name=True)
                     ),
                 )
-                progress.get()(f"{day}: ranked in {built.seconds:.1f} s")
+                tell(f"{day}: ranked in {built.seconds:.1f} s")
+                ranked += 1
         finally:
-            # Of a range only the last day's events are passed on: Dagster takes one result per asset and check of a step.
+            # Of a range only the last day's events are passed on: Dagster takes one result per asset and check of a step. A model's
+            # event stands for the whole range, so one that stopped half way gives only what its tests said.
+            whole = ranked == len(days) or len(days) == 1
             for message in messages:
-                yield from _dagster_events(message, context)
+                yield from (found for found in _dagster_events(message, context) if whole or isinstance(found, AssetCheckResult))
 
 
 def _dagster_events(message: dict[str, Any], context: AssetExecutionContext) -> Iterator[Any]:

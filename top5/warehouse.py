@@ -21,14 +21,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from top5.digests.model import LeftOut
 from top5.errors import PermanentError, TransientError
 from top5.insights.model import NameChange, Quote
-from top5.tables import DAY_TABLES, table_path
+from top5.lake import content_key
+from top5.settings import Settings
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
+    from duckdb import DuckDBPyConnection
 
     OnEvent = Callable[[EventMsg], None]
+
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent / "dbt_project"
 
 
 # DuckDB gives zoned timestamps to Python only with pytz at hand: the readers ask for UTC without a zone, and this puts it back.
@@ -46,7 +51,8 @@ class _Frozen(BaseModel):
 class NodeResult(_Frozen):
     """One model or test of an invocation.
 
-    `status` is dbt's word (`success`, `pass`, `warn`); `rows` is how many rows of the day a mart holds, None for everything else;
+    `status` is dbt's word (`success`, `pass`, `warn`); `rows` is how many rows a mart holds, of the day where it is one that is filled
+    day by day; None for everything else;
     `failures` is how many rows a test found, None for models.
     """
 
@@ -68,11 +74,14 @@ class BuildResult(_Frozen):
     seconds: float
 
 
-class AlsoIn(_Frozen):
-    """Another show that said the same, and the first day it did."""
+class ClaimLink(_Frozen):
+    """Another claim: who made it, when, and the page where it can be heard."""
 
     show_title: str
     day: date
+    insight_id: str
+    headline: str
+    episode_url: str | None
 
 
 class Pick(_Frozen):
@@ -101,6 +110,8 @@ class Pick(_Frozen):
     quotes: tuple[Quote, ...]
     names: tuple[NameChange, ...]
     starts_at_seconds: float | None
+    times_may_drift: bool
+    topics: tuple[str, ...]
     score: float
     marginal_score: float
     salience: float
@@ -110,10 +121,14 @@ class Pick(_Frozen):
     corroboration: float
     freshness: float
     feed_weight: float
+    topic_preference: float
     independent_shows: int
-    also_in: tuple[AlsoIn, ...]
+    also_in: tuple[ClaimLink, ...]
+    disagrees_with: tuple[ClaimLink, ...]
+    related: tuple[ClaimLink, ...]
     why: str
     memory: str | None
+    memory_links: tuple[ClaimLink, ...]
     embedding_model: str | None
     engine: str
     model: str
@@ -128,10 +143,27 @@ class Candidate(_Frozen):
     insight_id: str
     episode_id: str
     canonical_episode_id: str
+    feed_id: str
     show_title: str
+    show_url: str | None
+    publisher: str
+    episode_title: str
+    episode_url: str | None
+    audio_url: str | None
+    published_at: _UtcTime | None
+    is_late: bool
     position_in_episode: int
     headline: str
-    is_late: bool
+    body: str
+    speaker: str | None
+    claim_type: str
+    entities: tuple[str, ...]
+    quotes: tuple[Quote, ...]
+    names: tuple[NameChange, ...]
+    starts_at_seconds: float | None
+    times_may_drift: bool
+    words: int
+    topics: tuple[str, ...]
     fate: str
     fate_detail: str
     rank: int | None
@@ -143,12 +175,22 @@ class Candidate(_Frozen):
     corroboration: float
     freshness: float
     feed_weight: float
+    topic_preference: float
     independent_shows: int
-    also_in: tuple[AlsoIn, ...]
+    also_in: tuple[ClaimLink, ...]
+    disagrees_with: tuple[ClaimLink, ...]
     nearest_told_on: date | None
     nearest_told_insight_id: str | None
+    nearest_told_by: str | None
+    nearest_told_headline: str | None
+    is_told_by_same_publisher: bool
     duplicate_of: str | None
     nearest_pick_insight_id: str | None
+    embedding_model: str | None
+    engine: str
+    model: str
+    prompt_version: str
+    transcript_key: str
 
 
 class LedgerRow(_Frozen):
@@ -159,6 +201,10 @@ class LedgerRow(_Frozen):
     canonical_episode_id: str
     feed_id: str
     show_title: str
+    show_url: str | None
+    network: str | None
+    publisher: str
+    feed_weight: float
     episode_title: str
     episode_url: str | None
     published_at: _UtcTime | None
@@ -198,6 +244,12 @@ class DaySummary(_Frozen):
     left_out: tuple[LeftOut, ...]
     fates: tuple[FateCount, ...]
     cost_usd: float
+    candidates_grounded: int
+    picks_in_style: int
+    feeds: int
+    feeds_healthy: int
+    episodes_with_words: int
+    seconds: float
 
 
 _QUIET = ("--log-level", "none", "--log-level-file", "info", "--no-send-anonymous-usage-stats")
@@ -215,7 +267,7 @@ def build(
     lake: Path,
     warehouse: Path,
     target_path: Path,
-    variables: Mapping[str, int | float] | None = None,
+    variables: Mapping[str, object] | None = None,
     on_event: "OnEvent | None" = None,
 ) -> BuildResult:
     """Decide `day` with one `dbt build`, unit tests left out, and say what each model and test did.
@@ -245,6 +297,37 @@ def build(
     return BuildResult(day=day, nodes=_with_rows(nodes, warehouse, day), seconds=time.perf_counter() - started)
 
 
+def ranking_variables(settings: Settings) -> dict[str, object]:
+    """The variables of dbt_project.yml that settings decide: size, weights, feeds and topics.
+
+    A feed may be named by its URL, of which the warehouse only knows the id.
+    """
+    ranking = settings.ranking
+    feeds = {
+        content_key("feed", name.strip())[:16] if "://" in name else name.strip().casefold(): weight
+        for name, weight in ranking.feeds.items()
+    }
+    topics = [
+        {"name": name, "weight": topic.weight, "words": list(topic.words or (name,))} for name, topic in ranking.topics.items()
+    ]
+    weights = {f"weight_{name}": weight for name, weight in ranking.weights.items()}
+    return {"digest_size": settings.digest.size, **weights, "feed_weights": feeds, "topics": topics}
+
+
+def default_variables(project_dir: Path = PROJECT_DIR) -> dict[str, object]:
+    """The variables of dbt_project.yml with the values that stand there."""
+    import yaml
+
+    project: dict[str, Any] = yaml.safe_load((project_dir / "dbt_project.yml").read_text("utf-8"))
+    return dict(project["vars"])
+
+
+def rules_version(project_dir: Path = PROJECT_DIR) -> str:
+    """SHA-256 over the SQL of models and macros: another version may choose otherwise from the same rows."""
+    files = sorted(path for path in _project_files(project_dir) if path.suffix != ".yml")
+    return content_key(*(part for path in files for part in (path.relative_to(project_dir).as_posix(), path.read_bytes())))
+
+
 def manifest(project_dir: Path, *, lake: Path, warehouse: Path, target_path: Path) -> Path:
     """The parsed project as dbt's manifest.json, for those who draw its graph; parsed again only where a file of it changed."""
     project_dir, lake, warehouse, target_path = (path.resolve() for path in (project_dir, lake, warehouse, target_path))
@@ -256,6 +339,24 @@ def manifest(project_dir: Path, *, lake: Path, warehouse: Path, target_path: Pat
     with _ONE_AT_A_TIME, _environment(TOP5_LAKE=str(lake), TOP5_WAREHOUSE=str(warehouse)):
         _parse(project_dir, lake, warehouse, [*_QUIET, "parse", *_places(project_dir, target_path)])
     return path
+
+
+def docs(project_dir: Path, *, lake: Path, warehouse: Path, target_path: Path) -> Path:
+    """dbt's own documentation of the models as one HTML file; written again only where the project has changed.
+
+    Types are those of the contracts: the warehouse is not opened, so this can be done while a day is decided.
+    Raises PermanentError `dbt_failed`.
+    """
+    parsed = manifest(project_dir, lake=lake, warehouse=warehouse, target_path=target_path)
+    page = target_path.resolve() / "static_index.html"
+    if page.is_file() and page.stat().st_mtime > parsed.stat().st_mtime:
+        return page
+    places = _places(project_dir.resolve(), target_path.resolve())
+    with _ONE_AT_A_TIME, _environment(TOP5_LAKE=str(lake.resolve()), TOP5_WAREHOUSE=str(warehouse.resolve())):
+        outcome = run_dbt([*_QUIET, "docs", "generate", "--static", "--no-compile", "--empty-catalog", *places])
+    if not outcome.success or not page.is_file():
+        raise PermanentError("dbt_failed", f"dbt could not document {project_dir}: {_one_line(outcome.exception)}.")
+    return page
 
 
 def run_dbt(arguments: list[str], manifest: "Manifest | None" = None, on_event: "OnEvent | None" = None) -> "dbtRunnerResult":
@@ -293,7 +394,10 @@ def read_picks(warehouse: Path, day: date) -> tuple[Pick, ...]:
 
 def read_candidates(warehouse: Path, day: date) -> tuple[Candidate, ...]:
     """Every candidate of `day` with its fate, highest score first."""
-    sql = "select * from fct_insights where day = $day order by score desc, insight_id"
+    sql = """
+        select * replace (make_timestamp(epoch_us(published_at)) as published_at)
+        from fct_insights where day = $day order by score desc, insight_id
+    """
     return tuple(Candidate.model_validate(row) for row in _rows(warehouse, sql, {"day": day}))
 
 
@@ -312,12 +416,34 @@ def read_summary(warehouse: Path, day: date) -> DaySummary | None:
     return next((DaySummary.model_validate(row) for row in rows), None)
 
 
+def read_told(warehouse: Path, before: date) -> tuple[tuple[date, str], ...]:
+    """Day and insight_id of everything that was chosen before a day, oldest first."""
+    sql = "select day, insight_id from daily_top_insights where day < $day order by day, rank"
+    return tuple((row["day"], row["insight_id"]) for row in _rows(warehouse, sql, {"day": before}))
+
+
+def copy_for_trial(warehouse: Path, folder: Path) -> Path:
+    """A copy of the warehouse in `folder` under the same name (dbt calls the database as its file is called); returns its path.
+
+    Raises as the readers do.
+    """
+    import shutil
+
+    # An open reader keeps writers out while the file is copied.
+    with _reading(warehouse):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(warehouse, folder / warehouse.name)
+    return folder / warehouse.name
+
+
 def read_days(warehouse: Path) -> tuple[date, ...]:
     """All days that were decided, latest first."""
     return tuple(row["day"] for row in _rows(warehouse, "select day from daily_summary order by day desc", {}))
 
 
 def _check_inputs(day: date, project_dir: Path, lake: Path) -> None:
+    from top5.tables import DAY_TABLES, table_path
+
     if not (project_dir / "dbt_project.yml").is_file():
         raise PermanentError("bad_path", f"{project_dir} holds no dbt_project.yml; give the folder of the dbt project.")
     # They would be read as a pattern, or end the string, in the place where dbt puts the path.
@@ -368,7 +494,7 @@ def _places(project_dir: Path, target_path: Path) -> list[str]:
 
 
 def _project_files(project_dir: Path) -> list[Path]:
-    return [path for path in project_dir.rglob("*") if path.suffix in {".sql", ".yml"}]
+    return [path for path in project_dir.rglob("*") if path.suffix in {".sql", ".yml", ".py"}]
 
 
 def _fingerprint(project_dir: Path) -> int:
@@ -391,6 +517,8 @@ def _node_results(outcome: "dbtRunnerResult") -> tuple[NodeResult, ...]:
             message=result.message,
         )
         for result in outcome.result.results
+        # dbt lists what only reads the marts, too, as something it did nothing for.
+        if str(result.node.resource_type) != "exposure"
     )
 
 
@@ -422,21 +550,32 @@ def _with_rows(nodes: tuple[NodeResult, ...], warehouse: Path, day: date) -> tup
         union all select 'fct_insights', count(*) from fct_insights where day = $day
         union all select 'fct_episode_ledger', count(*) from fct_episode_ledger where day = $day
         union all select 'daily_summary', count(*) from daily_summary where day = $day
+        union all select 'daily_quality', count(*) from daily_quality
+        union all select 'dim_podcasts', count(*) from dim_podcasts
+        union all select 'feed_health', count(*) from feed_health
+        union all select 'fct_spend', count(*) from fct_spend
+        union all select 'fct_deliveries', count(*) from fct_deliveries
     """
     counted = {row["name"]: row["n"] for row in _rows(warehouse, sql, {"day": day})}
     return tuple(node.model_copy(update={"rows": counted.get(node.name)}) for node in nodes)
 
 
 def _rows(warehouse: Path, sql: str, parameters: dict[str, date]) -> list[dict[str, Any]]:
+    with _reading(warehouse) as connection:
+        cursor = connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@contextmanager
+def _reading(warehouse: Path) -> "Generator[DuckDBPyConnection, None, None]":
     import duckdb
 
     if not warehouse.is_file():
         raise PermanentError("warehouse_missing", f"The warehouse {warehouse} does not exist; run a day first.")
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
-            cursor = connection.execute(sql, parameters)
-            names = [column[0] for column in cursor.description or []]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            yield connection
     except duckdb.CatalogException as error:
         raise PermanentError("warehouse_missing", f"The warehouse {warehouse} holds no decided day; run a day first.") from error
     except duckdb.IOException as error:

@@ -15,3 +15,7 @@ says the day too, and a filter on it lets DuckDB leave all other files closed.
 {%- macro first_day_heard() -%}
     cast({{ processed_day() }} - {{ var("corroboration_days") }} as date)
 {%- endmacro -%}
+
+{%- macro first_day_of_health() -%}
+    cast({{ processed_day() }} - {{ var("health_days") }} as date)
+{%- endmacro -%}

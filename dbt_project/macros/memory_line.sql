@@ -24,6 +24,57 @@
     )
 {%- endmacro -%}
 
+{#- "Signal Path, 14 Sep; Beta, today" -#}
+{%- macro shows_and_days(shows) -%}
+    array_to_string(
+        list_transform(
+            {{ shows }},
+            lambda other:other.show_title
+            || ', '
+            || case
+                when other.day = {{ processed_day() }}
+                then 'today'
+                else strftime(other.day, '%-d %b')
+            end
+        ),
+        '; '
+    )
+{%- endmacro -%}
+
 {%- macro show_titles(shows) -%}
     array_to_string(list_transform({{ shows }}, lambda other:other.show_title), ', ')
+{%- endmacro -%}
+
+{#-
+Who said it before: "Third show this month: ...", "Third show since 28 Aug: ...", "Also said today on ...". "First heard here" only where
+there is a memory to ask and nothing in it is related or disagrees: otherwise nothing is claimed.
+-#}
+{%- macro heard_line() -%}
+    case
+        when scored.also_in[1].day < scored.day
+        then
+            {{ ordinal("scored.independent_shows + 1") }} || case
+                when
+                    date_trunc('month', scored.also_in[1].day)
+                    = date_trunc('month', scored.day)
+                then ' show this month: '
+                else ' show since ' || strftime(scored.also_in[1].day, '%-d %b') || ': '
+            end
+            || {{ shows_and_days("scored.also_in") }}
+            || '.'
+        when len(scored.also_in) > 0
+        then 'Also said today on ' || {{ show_titles("scored.also_in") }} || '.'
+        when
+            memory.has_earlier_days
+            and scored.novelty = 1
+            and len(scored.disagrees_with) = 0
+        then 'First heard here.'
+    end
+{%- endmacro -%}
+
+{%- macro disagreement_line() -%}
+    case
+        when len(scored.disagrees_with) > 0
+        then 'Disagrees with ' || {{ shows_and_days("scored.disagrees_with") }} || '.'
+    end
 {%- endmacro -%}

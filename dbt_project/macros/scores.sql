@@ -23,6 +23,7 @@ between two candidates.
             + var("weight_corroboration")
             + var("weight_freshness")
             + var("weight_feed")
+            + var("weight_topics")
         ) | round(6)
     }}
 {%- endmacro -%}

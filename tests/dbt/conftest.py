@@ -28,7 +28,7 @@ class Workshop:
         self.target_path = root / "dbt"
 
     def decide(
-        self, day: date, *, variables: Mapping[str, int | float] | None = None, on_event: "OnEvent | None" = None
+        self, day: date, *, variables: Mapping[str, object] | None = None, on_event: "OnEvent | None" = None
     ) -> BuildResult:
         """Write the lake as it is now and build `day`."""
         return build(
@@ -37,7 +37,8 @@ class Workshop:
             lake=self.lake.write(),
             warehouse=self.warehouse,
             target_path=self.target_path,
-            variables=variables,
+            # Every scenario has a year of its own: what another one sent is forgotten.
+            variables={"memory_days": 90, **(variables or {})},
             on_event=on_event,
         )
 

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from top5.tables import SCHEMAS, table_path
+from top5.tables import DAY_TABLES, SCHEMAS, table_path
 
 Row = dict[str, Any]
 
 
 class SmallLake:
-    """Rows by table and day; `write()` writes all four files of every day that was named, empty ones too."""
+    """Rows by table and day; `write()` writes all four files of every day that was named, empty ones too, and of other tables what there is."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -133,6 +133,14 @@ class SmallLake:
             }
         )
 
+    def row(self, table: str, day: date, **columns: object) -> None:
+        """A row of a table that not every lake has: `scans`, `spend`, `deliveries`."""
+        self._rows[table, day].append(dict(columns))
+
+    def knows(self, day: date, episode_id: str) -> bool:
+        """Whether there is such an episode on that day; quick, because it is the last one as a rule."""
+        return any(row["episode_id"] == episode_id for row in reversed(self._rows["episodes", day]))
+
     def remove_day(self, day: date) -> None:
         """Forget what happened on a day; the day itself stays."""
         for table in SCHEMAS:
@@ -146,8 +154,14 @@ class SmallLake:
     def write(self) -> Path:
         """All files; returns the lake's root."""
         for day in sorted(self._days):
-            for table, schema in SCHEMAS.items():
-                path = table_path(self.root, table, day)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                pq.write_table(pa.Table.from_pylist(self._rows[table, day], schema=schema), path)
+            for table in DAY_TABLES:
+                self._write(table, day)
+        for table, day in list(self._rows):
+            if table not in DAY_TABLES:
+                self._write(table, day)
         return self.root
+
+    def _write(self, table: str, day: date) -> None:
+        path = table_path(self.root, table, day)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(self._rows[table, day], schema=SCHEMAS[table]), path)

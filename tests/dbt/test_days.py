@@ -137,7 +137,9 @@ def test_a_result_names_every_model_and_hands_over_every_event(three_days: Works
     names: list[str] = []
     result = three_days.decide(MONDAY, variables={"digest_size": 2}, on_event=lambda event: names.append(event.info.name))
     marts = {node.name: node.rows for node in result.nodes if node.rows is not None}
-    assert marts == {"daily_top_insights": 2, "fct_insights": 5, "fct_episode_ledger": 11, "daily_summary": 1}
+    by_day = {"daily_top_insights": 2, "fct_insights": 5, "fct_episode_ledger": 11, "daily_summary": 1}
+    assert {name: marts[name] for name in by_day} == by_day
+    assert set(marts) == {*by_day, "daily_quality", "dim_podcasts", "feed_health", "fct_spend", "fct_deliveries"}
     assert {node.status for node in result.nodes} == {"success", "pass"}
     assert "unit_test" not in {node.resource_type for node in result.nodes}
     assert {"NodeFinished", "LogTestResult"} <= set(names)

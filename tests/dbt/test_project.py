@@ -8,7 +8,7 @@ import yaml
 from tests.dbt.conftest import PROJECT, Workshop
 from top5.warehouse import run_dbt
 
-MODELS = sorted((PROJECT / "models").rglob("*.sql"))
+MODELS = sorted(path for path in (PROJECT / "models").rglob("*") if path.suffix in {".sql", ".py"})
 
 
 @pytest.mark.usefixtures("empty_day")
@@ -20,7 +20,7 @@ def test_all_unit_tests_pass(workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     outcome = run_dbt(["--log-level", "none", "test", "--select", "test_type:unit", *folders])
     assert outcome.exception is None
     assert {result.node.name: result.message for result in outcome.result if result.status != "pass"} == {}
-    assert len(outcome.result) >= 20
+    assert len(outcome.result) >= 35
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
@@ -29,7 +29,7 @@ def test_a_model_has_its_own_yml_and_follows_the_layers(model: Path) -> None:
     (described,) = properties["models"]
     assert described["name"] == model.stem
     assert described["description"].startswith("One ")
-    prefix = {"staging": "stg_", "intermediate": "int_", "marts": ("fct_", "daily_")}[model.parent.name]
+    prefix = {"staging": "stg_", "intermediate": "int_", "marts": ("fct_", "daily_", "dim_", "feed_")}[model.parent.name]
     assert model.stem.startswith(prefix)
     if model.parent.name == "marts":
         assert all({"data_type", "description"} <= set(column) for column in described["columns"])

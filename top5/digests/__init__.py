@@ -1,1 +1,1 @@
-"""Digests: freezing the day's choice (`compose`), showing it (`render`), sending it (`deliver`)."""
+"""Digests: freezing the day's choice (`compose`, `day`) and showing it (`render`). Sending is `top5.deliveries`."""

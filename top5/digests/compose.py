@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Annotated, Final, TypeVar, cast
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -18,7 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from rapidfuzz import fuzz
 
-from top5.digests.model import Considered, Digest, DigestInsight, LeftOut
+from top5.digests.model import ClaimRef, Considered, Digest, DigestInputs, DigestInsight, HeardAgain, LeftOut
 from top5.errors import PermanentError
 from top5.insights.model import Quote
 
@@ -45,6 +46,27 @@ def _show_name(item: object) -> object:
     return getattr(item, "show_title", item)
 
 
+class Link(_Row):
+    """Another insight: who said it, on which day, where it can be heard."""
+
+    show: str = Field(validation_alias=AliasChoices("show", "show_title"))
+    day: date
+    headline: str
+    url: str | None = Field(default=None, validation_alias=AliasChoices("url", "episode_url"))
+
+
+class Repeat(_Row):
+    """A candidate that said what an earlier digest had brought. Grain: one insight and day."""
+
+    show: str = Field(validation_alias=AliasChoices("show", "show_title"))
+    headline: str
+    episode_url: str | None = None
+    told_on: date = Field(validation_alias=AliasChoices("told_on", "nearest_told_on"))
+    told_by: str = Field(validation_alias=AliasChoices("told_by", "nearest_told_by"))
+    told_headline: str = Field(validation_alias=AliasChoices("told_headline", "nearest_told_headline"))
+    told_insight_id: str = Field(validation_alias=AliasChoices("told_insight_id", "nearest_told_insight_id"))
+
+
 class Pick(_Row):
     """One row of the day's choice, as SQL gives it. Grain: one insight and day.
 
@@ -67,6 +89,9 @@ class Pick(_Row):
     salience: Annotated[float, Field(allow_inf_nan=False)]
     why: str = ""
     memory: str | None = None
+    memory_links: tuple[Link, ...] = ()
+    related: tuple[Link, ...] = ()
+    times_may_drift: bool = False
     also_in: Annotated[tuple[str, ...], BeforeValidator(_show_names)] = ()
     late: bool = Field(default=False, validation_alias=AliasChoices("late", "is_late"))
     engine: str
@@ -116,6 +141,10 @@ _WORDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("", "not_a_transcript"): ("came with a file that is no transcript", "came with files that are no transcripts"),
     ("", "low_coverage"): ("has a transcript of a part only", "have transcripts of a part only"),
     ("", "odd_pace"): ("has a transcript that cannot be trusted", "have transcripts that cannot be trusted"),
+    ("", "repeat_loops"): ("has a transcript that repeats itself in loops", "have transcripts that repeat themselves in loops"),
+    ("", "repetitive"): ("has a transcript that repeats itself", "have transcripts that repeat themselves"),
+    ("", "low_confidence"): ("was heard too badly to be trusted", "were heard too badly to be trusted"),
+    ("", "inaudible"): ("is inaudible in too many places", "are inaudible in too many places"),
     ("", "too_short"): ("is too short to say anything", "are too short to say anything"),
     ("", "no_speech"): ("has no speech in it", "have no speech in them"),
     ("", "wrong_language"): ("is in another language", "are in another language"),
@@ -130,6 +159,8 @@ _WORDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("", "server_error"): ("met a server that failed", "met a server that failed"),
     ("", "rate_limited"): ("waits for a busy server", "wait for a busy server"),
     ("", "quota"): ("waits until the account at the model's provider is filled", "wait until the account at the model's provider is filled"),
+    ("", "audio_limit"): ("waits for tomorrow: today's listening time is used up", "wait for tomorrow: today's listening time is used up"),
+    ("given_up", "audio_limit"): ("never fitted into a day's minutes of listening", "never fitted into a day's minutes of listening"),
     ("", "budget_spent"): ("waits for tomorrow: today's budget is spent", "wait for tomorrow: today's budget is spent"),
     ("given_up", "budget_spent"): ("never fitted into a day's budget", "never fitted into a day's budget"),
     ("", "no_candidates"): ("held no passage that stands on its own", "held no passage that stands on its own"),
@@ -169,14 +200,17 @@ def compose(
     revision: int = 1,
     size: int = 5,
     title: str = "The day's five",
+    repeats: Sequence[BaseModel | Mapping[str, object]] = (),
     notes: Sequence[str] = (),
     engine: str | None = None,
+    inputs: DigestInputs | None = None,
 ) -> Digest:
     """The digest of `day`: the best `size` picks in order of rank, cleaned of control characters and of links that are no web links.
 
     Rows are the models of this module, the warehouse's own (`daily_top_insights`, `fct_episode_ledger` or the counts in
     `daily_summary`), or mappings with the same names. `ledger` tells all episodes of the day by state and reason, one a row or
     counted in `episodes`; those in state `included` are not left out and fall away.
+    `repeats` are candidates of other publishers that said what an earlier digest had brought.
     `engine` is named where there are no picks to name it. Same inputs, same digest, whatever the order of the rows.
     Raises PermanentError `bad_pick` where a row lacks a field or two rows are one insight.
     """
@@ -200,18 +234,23 @@ def compose(
         considered=Considered(
             episodes=numbers.episodes_considered, shows=numbers.shows_considered, candidates=numbers.candidates_considered
         ),
+        heard_again=_heard_again(day, [_validated(Repeat, row, "bad_repeat") for row in repeats]),
         left_out=left_out,
         short_because=_short_because(len(insights), size, numbers, left_out),
         notes=tuple(note for note in map(visible_text, notes) if note),
         engine=", ".join(engines),
+        inputs=inputs,
         inputs_hash="",
     )
     return digest.model_copy(update={"inputs_hash": inputs_hash(digest)})
 
 
 def inputs_hash(digest: Digest) -> str:
-    """SHA-256 (hex) over the canonical JSON of everything but `revision` and the hash itself: equal means nothing new to say."""
-    facts = digest.model_dump(mode="json", exclude={"revision", "inputs_hash"})
+    """SHA-256 (hex) over the canonical JSON of everything a reader sees: equal means nothing new to say.
+
+    Left out are `revision`, the hash itself and `inputs`: other inputs that give the same digest are no reason for a revision.
+    """
+    facts = digest.model_dump(mode="json", exclude={"revision", "inputs_hash", "inputs"})
     canonical = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -250,6 +289,8 @@ def diff(old: Digest, new: Digest) -> list[str]:
         earlier, now = getattr(old.considered, name), getattr(new.considered, name)
         if earlier != now:
             sentences.append(f"{name.capitalize()} considered: {earlier} before, {now} now.")
+    if old.heard_again != new.heard_again:
+        sentences.append("What was heard again changed.")
     if old.left_out != new.left_out:
         sentences.append("The account of what was left out changed.")
     if (old.title, old.size, old.notes) != (new.title, new.size, new.notes):
@@ -266,6 +307,16 @@ def harmless(digest: Digest) -> Digest:
             "short_because": visible_text(digest.short_because or "") or None,
             "notes": tuple(note for note in map(visible_text, digest.notes) if note),
             "insights": tuple(_harmless_insight(insight) for insight in digest.insights),
+            "heard_again": tuple(
+                item.model_copy(
+                    update={
+                        "headline": visible_text(item.headline),
+                        "told_by": visible_text(item.told_by),
+                        "also": tuple(map(_harmless_link, item.also)),
+                    }
+                )
+                for item in digest.heard_again
+            ),
         }
     )
 
@@ -287,6 +338,8 @@ def left_out_words(item: LeftOut) -> str:
 _VISIBLE_FORMAT: Final = frozenset("\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")
 
 
+# Readers with different wishes share their insights, and so their texts and links.
+@lru_cache(maxsize=4096)
 def visible_text(text: str) -> str:
     """`text` on one line, without control, surrogate and invisible format characters. Words are never changed; idempotent."""
     kept: list[str] = []
@@ -302,6 +355,7 @@ def visible_text(text: str) -> str:
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
+@lru_cache(maxsize=4096)
 def web_link(url: str | None) -> str | None:
     """`url` as it may stand in an href, or None: http or https, a plain host, no user name, at most 2,048 characters; idempotent.
 
@@ -339,8 +393,33 @@ def _validated(model: type[_Model], row: BaseModel | Mapping[str, object], reaso
 
 def _insight(number: int, row: Pick) -> DigestInsight:
     facts = {name: getattr(row, name) for name in Pick.model_fields}
+    facts |= {name: tuple(_claim_ref(link) for link in getattr(row, name)) for name in ("memory_links", "related")}
     facts |= {"rank": number, "start": row.quotes[0].start if row.quotes else None, "published": _utc(row.published)}
     return _harmless_insight(DigestInsight(**facts))
+
+
+def _claim_ref(link: Link) -> ClaimRef:
+    return ClaimRef(show=link.show, day=link.day, headline=link.headline, url=link.url)
+
+
+def _harmless_link(link: ClaimRef) -> ClaimRef:
+    return link.model_copy(
+        update={"show": visible_text(link.show), "headline": visible_text(link.headline), "url": web_link(link.url)}
+    )
+
+
+def _heard_again(day: date, repeats: Sequence[Repeat]) -> tuple[HeardAgain, ...]:
+    """One entry for each claim that was told before, in order of its day, with each show once."""
+    found: dict[str, HeardAgain] = {}
+    for row in sorted(repeats, key=lambda row: (row.told_on, row.told_insight_id, row.show, row.headline)):
+        entry = found.get(row.told_insight_id) or HeardAgain(
+            headline=visible_text(row.told_headline), told_on=row.told_on, told_by=visible_text(row.told_by), also=()
+        )
+        also = _harmless_link(ClaimRef(show=row.show, day=day, headline=row.headline, url=row.episode_url))
+        if also.show not in {known.show for known in entry.also}:
+            entry = entry.model_copy(update={"also": (*entry.also, also)})
+        found[row.told_insight_id] = entry
+    return tuple(found.values())
 
 
 def _harmless_insight(insight: DigestInsight) -> DigestInsight:
@@ -364,6 +443,8 @@ def _harmless_insight(insight: DigestInsight) -> DigestInsight:
             "start": _time(insight.start),
             "quotes": quotes,
             "also_in": tuple(name for name in map(visible_text, insight.also_in) if name),
+            "memory_links": tuple(map(_harmless_link, insight.memory_links)),
+            "related": tuple(map(_harmless_link, insight.related)),
         }
     )
 

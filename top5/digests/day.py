@@ -1,20 +1,21 @@
-"""One day of the stage: the day's choice becomes a frozen digest in files, and is sent once.
+"""One day of the stage: the day's choice becomes a frozen digest in files.
 
-Belongs here: revisions, files, and the delivery ledger over the catalog. Layout is in `render`, mail in `deliver`.
+Belongs here: revisions and files. Layout is in `render`; who gets it is `top5.deliveries`.
 """
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict
 
 from top5 import warehouse
 from top5.catalog.store import Catalog
 from top5.digests.compose import compose, diff
-from top5.digests.deliver import Channel, DeliveryOutcome, DeliveryState, OutboxChannel, SmtpChannel, deliver
-from top5.digests.model import Digest
+from top5.digests.inputs import gather, inputs_path, read_inputs, reasons
+from top5.digests.model import Digest, DigestInputs
 from top5.digests.render import render_html, render_json, render_text
 from top5.errors import PermanentError
 from top5.lake import Lake, write_atomically
@@ -44,7 +45,9 @@ def freeze(day: date, settings: Settings, catalog: Catalog, lake: Lake, *, now: 
     """
     known = catalog.digest_revisions(day)
     previous = _read(lake, day, known[-1][0]) if known else None
-    digest = _compose(day, settings, lake, revision=known[-1][0] if known else 1)
+    inputs = gather(day, settings, lake, settings.warehouse_path)
+    revision = known[-1][0] if known else 1
+    digest = composed(day, settings, lake, settings.warehouse_path, inputs=inputs.hashes(), revision=revision)
     changes: tuple[str, ...] = ()
     if previous is not None and previous.inputs_hash == digest.inputs_hash:
         digest = previous
@@ -52,6 +55,8 @@ def freeze(day: date, settings: Settings, catalog: Catalog, lake: Lake, *, now: 
         digest = digest.model_copy(update={"revision": previous.revision + 1})
         changes = tuple(diff(previous, digest))
     # Kept before it is recorded: a kill between the two leaves a file that the next run writes again, not a revision without one.
+    if previous is None or digest is not previous:
+        write_atomically(inputs_path(lake, day, digest.revision), inputs.model_dump_json().encode())
     write_atomically(_kept_at(lake, day, digest.revision), render_json(digest).encode())
     if previous is None or digest.revision != previous.revision:
         catalog.add_digest_revision(day, digest.revision, digest.inputs_hash, now, changes)
@@ -71,47 +76,12 @@ def latest_digest(lake: Lake, day: date | None = None) -> Digest:
     return Digest.model_validate_json(found[-1].read_bytes())
 
 
-async def send(
-    day: date, settings: Settings, catalog: Catalog, lake: Lake, *, now: datetime, resend: bool = False, send_old: bool = False
-) -> list[DeliveryOutcome]:
-    """Deliver the latest revision of a day to every recipient who has not got that day's mail.
-
-    A digest older than yesterday is mailed only with `send_old`: a backfill must not fill inboxes.
-    """
-    today = now.astimezone(settings.tz).date()
-    if day < today - timedelta(days=1) and not send_old:
-        return []
-    async with AsyncExitStack() as stack:
-        channel: Channel
-        if settings.delivery.smtp_host:
-            channel = await stack.enter_async_context(SmtpChannel(settings.delivery))
-        else:
-            channel = OutboxChannel(settings.home / "outbox")
-        return await deliver(
-            latest_digest(lake, day),
-            settings.delivery.recipients,
-            channel,
-            _CatalogLedger(catalog, now),
-            now=now,
-            sender=settings.delivery.sender,
-            resend=resend,
-            # Writing a file twice gives the same file; only a mail may arrive twice.
-            resend_unknown=isinstance(channel, OutboxChannel),
-        )
-
-
-class _CatalogLedger:
-    """The ledger that `deliver` asks for, over the catalog."""
-
-    def __init__(self, catalog: Catalog, now: datetime) -> None:
-        self._catalog = catalog
-        self._now = now
-
-    def plan(self, day: date, revision: int, recipient: str, channel: str, message_id: str) -> DeliveryState:
-        return DeliveryState(self._catalog.plan_delivery(day, revision, recipient, channel, message_id, self._now))
-
-    def mark(self, day: date, recipient: str, channel: str, state: DeliveryState, reason: str | None) -> None:
-        self._catalog.mark_delivery(day, recipient, channel, state, reason, self._now)
+def kept_digest(lake: Lake, day: date, revision: int) -> Digest:
+    """One revision of a day's digest as it was frozen. Raises PermanentError `not_built`."""
+    digest = _read(lake, day, revision)
+    if digest is None:
+        raise PermanentError("not_built", f"Revision {revision} of {day} is not there any more; approve the latest one.")
+    return digest
 
 
 def _kept_at(lake: Lake, day: date, revision: int) -> Path:
@@ -123,11 +93,14 @@ def _read(lake: Lake, day: date, revision: int) -> Digest | None:
     return Digest.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
-def _compose(day: date, settings: Settings, lake: Lake, *, revision: int) -> Digest:
-    database = settings.warehouse_path
+def composed(
+    day: date, settings: Settings, lake: Lake, database: Path, *, inputs: DigestInputs | None = None, revision: int = 1
+) -> Digest:
+    """The digest that the warehouse `database` and the lake give for `day`; nothing is kept. Raises PermanentError `not_built`."""
     summary = warehouse.read_summary(database, day)
     if summary is None:
         raise PermanentError("not_built", f"{day} is not ranked yet; materialize the dbt models of that day first.")
+    candidates = warehouse.read_candidates(database, day)
     return compose(
         day,
         warehouse.read_picks(database, day),
@@ -136,8 +109,43 @@ def _compose(day: date, settings: Settings, lake: Lake, *, revision: int) -> Dig
         revision=revision,
         size=settings.digest.size,
         title=settings.digest.title,
+        repeats=[row for row in candidates if row.fate == "already_told" and not row.is_told_by_same_publisher],
         notes=_notes(lake.read_table("extractions", day)),
+        inputs=inputs,
     )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A frozen revision beside what a re-materialization would give now: `changes` a reader would see, and `reasons` for them."""
+
+    day: date
+    revision: int
+    changes: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def compare(day: date, settings: Settings, lake: Lake) -> Comparison:
+    """What ranking and composing `day` again would change, and why; decided on a copy of the warehouse, so that nothing is changed.
+
+    Raises PermanentError `not_built` where the day has no digest, and what `top5.warehouse.build` raises.
+    """
+    frozen = latest_digest(lake, day)
+    with TemporaryDirectory(prefix="top5-diff-") as folder:
+        database = warehouse.copy_for_trial(settings.warehouse_path, Path(folder))
+        warehouse.build(
+            day,
+            project_dir=warehouse.PROJECT_DIR,
+            lake=settings.lake_path,
+            warehouse=database,
+            target_path=Path(folder) / "dbt",
+            variables=warehouse.ranking_variables(settings),
+        )
+        now = gather(day, settings, lake, database)
+        digest = composed(day, settings, lake, database, inputs=now.hashes(), revision=frozen.revision)
+    before = read_inputs(lake, day, frozen.revision)
+    why = reasons(before, now) if before else ["This revision was frozen before its inputs were kept, so the cause is not known."]
+    return Comparison(day=day, revision=frozen.revision, changes=tuple(diff(frozen, digest)), reasons=tuple(why))
 
 
 def _notes(extractions: Sequence[dict[str, object]]) -> list[str]:

@@ -11,12 +11,47 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ClaimRef(_Frozen):
+    """Another insight that a digest names: who said it, on the day of which digest, and the page where it can be heard."""
+
+    show: str
+    day: date
+    headline: str
+    url: str | None
+
+
+class HeardAgain(_Frozen):
+    """A claim that an earlier digest brought, and the shows that said it too on this day: told once, corroborated since."""
+
+    headline: str
+    told_on: date
+    told_by: str
+    also: tuple[ClaimRef, ...]
+
+
+class DigestInputs(_Frozen):
+    """What a digest was made from, as SHA-256 (hex) by kind, so that a day can be compared with what it would be now.
+
+    `transcripts` and `extractions` are the day's rows in the lake, `memory` what earlier days chose, `settings` the variables of the
+    ranking, `rules` the dbt project. `engines` names each engine with its model and prompt version.
+    """
+
+    transcripts: str
+    extractions: str
+    memory: str
+    settings: str
+    rules: str
+    engines: tuple[str, ...]
+
+
 class DigestInsight(_Frozen):
     """One of the day's insights with all a reader needs to check it.
 
     `audio_url` carries no `#t=`; `start` is where the first quote begins, in seconds. `late` means that the episode came out on
     an earlier day and its transcript only now. `also_in` names other shows that said the same, oldest first.
-    `why` is half a line on the choice.
+    `why` is half a line on the choice, `memory` one line on who said it before or disagrees; `memory_links` are the shows it names, in
+    order. `related` are earlier insights that this one continues. `times_may_drift`: the audio may be another cut than the one that
+    the seconds were taken from.
     """
 
     rank: int
@@ -35,8 +70,11 @@ class DigestInsight(_Frozen):
     salience: float
     why: str
     memory: str | None = None
+    memory_links: tuple[ClaimRef, ...] = ()
     also_in: tuple[str, ...] = ()
+    related: tuple[ClaimRef, ...] = ()
     late: bool = False
+    times_may_drift: bool = False
     engine: str
 
 
@@ -67,8 +105,10 @@ class Digest(_Frozen):
     size: int
     insights: tuple[DigestInsight, ...]
     considered: Considered
+    heard_again: tuple[HeardAgain, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     short_because: str | None = None
     notes: tuple[str, ...] = ()
     engine: str
+    inputs: DigestInputs | None = None
     inputs_hash: str

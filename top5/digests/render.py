@@ -8,6 +8,7 @@ Does not belong here: what a digest contains (`compose`), addresses and headers 
 import json
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -18,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from rapidfuzz.distance import LCSseq
 
 from top5.digests.compose import harmless, left_out_words, web_link
-from top5.digests.model import Digest, DigestInsight, LeftOut
+from top5.digests.model import ClaimRef, Digest, DigestInsight, HeardAgain, LeftOut
 from top5.insights.model import Quote
 from top5.urls import mask_url
 
@@ -46,6 +47,17 @@ _MONTHS: Final = (
 
 
 @dataclass(frozen=True)
+class Words:
+    """A piece of a line, with the web link it carries or None."""
+
+    text: str
+    href: str | None = None
+
+
+Line = tuple[Words, ...]
+
+
+@dataclass(frozen=True)
 class InsightView:
     """One insight in the words and links a reader sees; all texts are cleaned and bounded, all links are web links or None."""
 
@@ -61,9 +73,11 @@ class InsightView:
     quote: str | None
     quote_by: str | None
     evidence: str | None
+    drift: str | None
     why: str | None
-    memory: str | None
+    memory: Line
     also: str | None
+    related: tuple[Line, ...]
     late: str | None
     grade: str
 
@@ -79,10 +93,12 @@ class DigestView:
     short: str | None
     no_insight: str
     insights: tuple[InsightView, ...]
+    heard_again: tuple[Line, ...]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
     engine_note: str | None
     unsubscribe_href: str | None
+    preferences_href: str | None
     built: str | None
     revision: str | None
 
@@ -95,32 +111,38 @@ def subject(digest: Digest) -> str:
 
 def _subject(clean: Digest) -> str:
     if not clean.insights:
-        return _clip(f"{clean.title}: nothing cleared the bar on {_long_date(clean.day)}", MAX_SUBJECT)
+        return _clip(f"{clean.title}: nothing cleared the bar on {long_date(clean.day)}", MAX_SUBJECT)
     first = clean.insights[0]
-    headline = _clip(first.headline or first.body, MAX_SUBJECT) or _clip(f"{clean.title}, {_long_date(clean.day)}", MAX_SUBJECT)
+    headline = _clip(first.headline or first.body, MAX_SUBJECT) or _clip(f"{clean.title}, {long_date(clean.day)}", MAX_SUBJECT)
     others = len(clean.insights) - 1
     longer = f"{headline} (+{others} more)"
     return longer if others and len(longer) <= MAX_SUBJECT else headline
 
 
-def render_html(digest: Digest, *, unsubscribe_url: str | None = None, built_at: datetime | None = None) -> str:
+def render_html(
+    digest: Digest, *, unsubscribe_url: str | None = None, preferences_url: str | None = None, built_at: datetime | None = None
+) -> str:
     """The mail's HTML: one self-contained page without script, image or tracker, at most `MAX_HTML_BYTES` in UTF-8.
 
-    `unsubscribe_url` is an http, https or mailto URL; any other is left out. Texts longer than any engine writes are cut at a
-    word, and cut shorter where the page would still be too large.
+    `unsubscribe_url` is an http, https or mailto URL, `preferences_url` a web one; any other is left out. Texts longer than any
+    engine writes are cut at a word, and cut shorter where the page would still be too large.
     """
     page = ""
     for scale in (1.0, 0.5, 0.25, 0.1):
-        view = digest_view(digest, unsubscribe_url=unsubscribe_url, built_at=built_at, scale=scale)
+        view = digest_view(
+            digest, unsubscribe_url=unsubscribe_url, preferences_url=preferences_url, built_at=built_at, scale=scale
+        )
         page = _inliner().inline(_environment().get_template("digest.html").render(digest=view)) + "\n"
         if len(page.encode()) <= MAX_HTML_BYTES:
             break
     return page
 
 
-def render_text(digest: Digest, *, unsubscribe_url: str | None = None, built_at: datetime | None = None) -> str:
+def render_text(
+    digest: Digest, *, unsubscribe_url: str | None = None, preferences_url: str | None = None, built_at: datetime | None = None
+) -> str:
     """The mail's plain text, 72 columns wide but for links, for readers who prefer it and for those who have nothing else."""
-    view = digest_view(digest, unsubscribe_url=unsubscribe_url, built_at=built_at)
+    view = digest_view(digest, unsubscribe_url=unsubscribe_url, preferences_url=preferences_url, built_at=built_at)
     return _squeezed(_environment().get_template("digest.txt").render(digest=view))
 
 
@@ -141,7 +163,12 @@ def json_schema() -> str:
 
 
 def digest_view(
-    digest: Digest, *, unsubscribe_url: str | None = None, built_at: datetime | None = None, scale: float = 1.0
+    digest: Digest,
+    *,
+    unsubscribe_url: str | None = None,
+    preferences_url: str | None = None,
+    built_at: datetime | None = None,
+    scale: float = 1.0,
 ) -> DigestView:
     """What every format shows. `scale` shrinks the bounds on lengths (1.0 leaves any sane text whole)."""
     clean = harmless(digest)
@@ -156,17 +183,19 @@ def digest_view(
     waiting = any(item.state in ("pending", "deferred") for item in clean.left_out)
     return DigestView(
         title=_clip(clean.title, 80),
-        date=_long_date(clean.day),
+        date=long_date(clean.day),
         considered=f"{_count(clean.considered.episodes, 'episode')} of {_count(clean.considered.shows, 'show')} considered",
         preheader=_preheader(clean),
         short=_clip(clean.short_because, int(600 * scale)) if clean.short_because else None,
         no_insight="Nothing is sent to fill the space."
         + (" What is still waiting is looked at again tomorrow." if waiting else ""),
         insights=insights,
+        heard_again=tuple(_heard_again_line(item, scale) for item in clean.heard_again[:5]),
         left_out=tuple(lines),
         notes=tuple(notes[:6]),
         engine_note=_engine_note(clean),
         unsubscribe_href=_unsubscribe_link(unsubscribe_url),
+        preferences_href=web_link(preferences_url),
         built=None if built_at is None else _built(built_at),
         revision=f"Revision {clean.revision}" if clean.revision > 1 else None,
     )
@@ -199,6 +228,11 @@ def _insight_view(insight: DigestInsight, scale: float) -> InsightView:
     if shown is not None:
         at = timestamp(shown.start)
         quote_by = ", ".join(part for part in (bounded(shown.speaker or insight.speaker, 80), at) if part) or None
+    memory = bounded(insight.memory, 300)
+    why = bounded(insight.why, 140)
+    if memory and not insight.memory_links:
+        # Nothing to follow: half a line beside the other half.
+        why, memory = f"{why}. {memory}" if why else memory, None
     link = insight.episode_url if insight.episode_url and len(insight.episode_url) <= 2048 * scale else None
     return InsightView(
         number=insight.rank,
@@ -213,9 +247,11 @@ def _insight_view(insight: DigestInsight, scale: float) -> InsightView:
         quote=bounded(shown.text, 600) if shown else None,
         quote_by=quote_by,
         evidence=evidence,
-        why=bounded(insight.why, 140),
-        memory=bounded(insight.memory, 300),
+        drift="may start a little off: the audio is another cut" if listen and start and insight.times_may_drift else None,
+        why=why,
+        memory=_linked(memory or "", insight.memory_links),
         also=bounded(_also(insight), 240),
+        related=tuple(_related_line(link, scale) for link in insight.related[:2]),
         late=_late(insight),
         grade=f"score {insight.score:.2f}, salience {insight.salience:.2f}, {_clip(insight.engine, 60)}",
     )
@@ -263,10 +299,45 @@ def _also(insight: DigestInsight) -> str | None:
     return f"Also said on {names[0] if len(names) == 1 else ', '.join(names[:-1]) + ' and ' + names[-1]}"
 
 
+def _linked(text: str, links: Sequence[ClaimRef]) -> Line:
+    """`text` with the shows of `links`, which it names in this order, as links."""
+    line: list[Words] = []
+    for link in links:
+        before, found, rest = text.partition(link.show)
+        if found and link.show and _bounded_link(link.url):
+            line += [Words(before), Words(link.show, _bounded_link(link.url))]
+            text = rest
+    return tuple(words for words in (*line, Words(text)) if words.text)
+
+
+def _related_line(link: ClaimRef, scale: float) -> Line:
+    told = f" ({_clip(link.show, int(80 * scale))}, {short_date(link.day)})"
+    return (Words("Earlier: "), Words(_clip(link.headline, int(140 * scale)), _bounded_link(link.url)), Words(told))
+
+
+def _heard_again_line(item: HeardAgain, scale: float) -> Line:
+    """`“Headline” of 14 September (The Load Curve), now also on Signal Path`."""
+    line = [
+        Words(
+            f"“{_clip(item.headline, int(140 * scale))}” of {short_date(item.told_on)} ({_clip(item.told_by, 80)}), now also on "
+        )
+    ]
+    more = len(item.also) - 3
+    for place, link in enumerate(item.also[:3]):
+        last = place == min(len(item.also), 3) - 1 and more <= 0
+        line += [Words(" and " if last else ", ")] if place else []
+        line.append(Words(_clip(link.show, 80), _bounded_link(link.url)))
+    return (*line, Words(f" and {_count(more, 'other show')}")) if more > 0 else tuple(line)
+
+
+def _bounded_link(url: str | None) -> str | None:
+    return url if url and len(url) <= 400 else None
+
+
 def _late(insight: DigestInsight) -> str | None:
     if not insight.late:
         return None
-    came = f"came out on {_short_date(insight.published.date())}" if insight.published else "came out on an earlier day"
+    came = f"came out on {short_date(insight.published.date())}" if insight.published else "came out on an earlier day"
     return f"Late: the episode {came}, its transcript only now"
 
 
@@ -301,14 +372,16 @@ def _unsubscribe_link(url: str | None) -> str | None:
 
 def _built(moment: datetime) -> str:
     utc = moment.astimezone(UTC)
-    return f"Built {_short_date(utc.date())} {utc.year}, {utc.hour:02}:{utc.minute:02} UTC"
+    return f"Built {short_date(utc.date())} {utc.year}, {utc.hour:02}:{utc.minute:02} UTC"
 
 
-def _long_date(day: date) -> str:
-    return f"{_DAYS[day.weekday()]}, {_short_date(day)} {day.year}"
+def long_date(day: date) -> str:
+    """`Friday, 18 September 2026`."""
+    return f"{_DAYS[day.weekday()]}, {short_date(day)} {day.year}"
 
 
-def _short_date(day: date) -> str:
+def short_date(day: date) -> str:
+    """`18 September`."""
     return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
@@ -335,6 +408,14 @@ def _markdown(text: str) -> str:
     return _MARKDOWN_START.sub(
         lambda match: match[1][:-1] + "\\" + match[1][-1] if match[1] in "-+=" else match[1] + "\\", escaped
     )
+
+
+def _plain(line: Line) -> str:
+    return "".join(words.text for words in line)
+
+
+def _markdown_line(line: Line) -> str:
+    return "".join(_markdown_link(words.href, words.text) if words.href else _markdown(words.text) for words in line)
 
 
 def _markdown_link(url: str | None, label: str) -> str:
@@ -365,7 +446,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     # Jinja2 leaves the values of these two dictionaries untyped.
-    environment.filters.update(wrap=_wrap, markdown=_markdown)  # pyright: ignore[reportUnknownMemberType]
+    environment.filters.update(wrap=_wrap, markdown=_markdown, plain=_plain, markdown_line=_markdown_line)  # pyright: ignore[reportUnknownMemberType]
     environment.globals.update(markdown_link=_markdown_link)  # pyright: ignore[reportUnknownMemberType]
     return environment
 

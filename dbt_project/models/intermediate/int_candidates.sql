@@ -7,12 +7,18 @@ with
         select
             insights.*,
             episodes.canonical_episode_id,
+            episodes.feed_id,
             episodes.show_title,
+            episodes.show_url,
             episodes.show_key,
             episodes.publisher,
+            episodes.episode_title,
+            episodes.episode_url,
+            episodes.audio_url,
             episodes.published_at,
             episodes.available_on,
             episodes.is_late,
+            coalesce(episodes.times_may_drift, false) as times_may_drift,
             episodes.feed_weight,
             episodes.trust,
             episodes.trust >= {{ var("trust_floor") }} as is_trusted

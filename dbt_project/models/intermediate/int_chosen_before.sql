@@ -19,6 +19,7 @@ with
                 headline,
                 body,
                 entities,
+                episode_url,
                 embedding,
                 embedding_model
             from {{ chosen }}
@@ -32,6 +33,7 @@ with
                 cast(null as varchar) as headline,
                 cast(null as varchar) as body,
                 cast(null as varchar[]) as entities,
+                cast(null as varchar) as episode_url,
                 cast(null as float[]) as embedding,
                 cast(null as varchar) as embedding_model
         {% endif %}

@@ -10,7 +10,10 @@ with
             insight_id,
             other_publisher,
             other_day as day,
-            other_show_title as show_title
+            other_show_title as show_title,
+            other_insight_id,
+            other_headline,
+            other_episode_url
         from {{ ref("int_claim_pairs") }}
         where
             other_role in ('candidate', 'heard')
@@ -20,7 +23,7 @@ with
         qualify
             row_number() over (
                 partition by insight_id, other_publisher
-                order by other_day, other_show_title
+                order by other_day, other_show_title, nearness desc, other_insight_id
             )
             = 1
     ),
@@ -29,9 +32,7 @@ with
         select
             insight_id,
             count(*) as independent_shows,
-            list(
-                {'show_title':show_title, 'day':day} order by day, show_title
-            ) as also_in
+            list({{ claim_link() }} order by day, show_title) as also_in
         from independent
         group by insight_id
     ),

@@ -1,3 +1,5 @@
+{{ config(materialized="table") }}
+
 with
     episodes as (select * from {{ ref("stg_episodes") }}),
 
@@ -18,7 +20,8 @@ with
             transcripts.transcript_reason,
             transcripts.transcript_detail,
             transcripts.transcript_key,
-            transcripts.trust
+            transcripts.trust,
+            transcripts.times_may_drift
         from episodes
         left join transcripts using (day, episode_id)
     ),

@@ -7,7 +7,7 @@ with
 
     claims as (
         select insight_id, quantities, names
-        from {{ ref("int_claims") }}
+        from {{ ref("int_compared_claims") }}
         where role = 'candidate'
     ),
 
@@ -15,7 +15,11 @@ with
 
     corroboration as (select * from {{ ref("int_corroboration") }}),
 
+    contradictions as (select * from {{ ref("int_contradictions") }}),
+
     deduplicated as (select * from {{ ref("int_deduplicated") }}),
+
+    preferences as (select * from {{ ref("int_preferences") }}),
 
     signs as (
         select
@@ -25,10 +29,16 @@ with
             novelty.nearest_told_on,
             novelty.nearest_told_by,
             novelty.nearest_told_insight_id,
+            novelty.nearest_told_headline,
+            novelty.nearest_told_publisher,
             corroboration.corroboration,
             corroboration.independent_shows,
             corroboration.also_in,
+            coalesce(contradictions.disagrees_with, []) as disagrees_with,
             deduplicated.duplicate_of,
+            preferences.topics,
+            preferences.preferred_feed_weight,
+            preferences.topic_weight,
             least(
                 1, len(claims.quantities) / {{ var("specificity_full_quantities") }}
             ) as quantity_sign,
@@ -47,11 +57,16 @@ with
         inner join novelty using (insight_id)
         inner join corroboration using (insight_id)
         inner join deduplicated using (insight_id)
+        inner join preferences using (insight_id)
+        left join contradictions using (insight_id)
     ),
 
     measured as (
         select
-            * replace (feed_weight / {{ var("feed_weight_full") }} as feed_weight),
+            * replace (
+                preferred_feed_weight / {{ var("preference_full") }} as feed_weight
+            ),
+            topic_weight / {{ var("preference_full") }} as topic_preference,
             {{ var("specificity_quantity_share") }} * quantity_sign
             + (1 - {{ var("specificity_quantity_share") }}) * name_sign as specificity,
             {{ var("evidence_share_trust") }} * trust
@@ -72,11 +87,34 @@ with
             insight_id,
             episode_id,
             canonical_episode_id,
+            feed_id,
             show_title,
+            show_url,
             show_key,
             publisher,
+            episode_title,
+            episode_url,
+            audio_url,
+            published_at,
+            available_on,
             position_in_episode,
             headline,
+            body,
+            speaker,
+            claim_type,
+            entities,
+            quotes,
+            names,
+            quotes[1].start as starts_at_seconds,
+            times_may_drift,
+            words,
+            topics,
+            embedding,
+            embedding_model,
+            engine,
+            model,
+            prompt_version,
+            transcript_key,
             is_trusted,
             trust,
             is_late,
@@ -85,6 +123,9 @@ with
             nearest_told_on,
             nearest_told_by,
             nearest_told_insight_id,
+            nearest_told_headline,
+            nearest_told_publisher,
+            disagrees_with,
             independent_shows,
             also_in,
             {{ share("salience") }} as salience,
@@ -93,7 +134,8 @@ with
             {{ share("novelty") }} as novelty,
             {{ share("corroboration") }} as corroboration,
             {{ share("freshness") }} as freshness,
-            {{ share("feed_weight") }} as feed_weight
+            {{ share("feed_weight") }} as feed_weight,
+            {{ share("topic_preference") }} as topic_preference
         from measured
     ),
 
@@ -109,6 +151,7 @@ with
                     + {{ var("weight_corroboration") }} * corroboration
                     + {{ var("weight_freshness") }} * freshness
                     + {{ var("weight_feed") }} * feed_weight
+                    + {{ var("weight_topics") }} * topic_preference
                 )
                 / {{ weight_sum() }},
                 6

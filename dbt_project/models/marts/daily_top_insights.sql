@@ -3,15 +3,7 @@ with
 
     scored as (select * from {{ ref("int_scored") }}),
 
-    insights as (
-        select * from {{ ref("stg_insights") }} where day = {{ processed_day() }}
-    ),
-
-    episodes as (
-        select *
-        from {{ ref("int_episodes_unified") }}
-        where day = {{ processed_day() }}
-    ),
+    related as (select * from {{ ref("int_related") }}),
 
     -- What lifts a candidate is where it is better than the day's average, not which
     -- component weighs most.
@@ -23,13 +15,21 @@ with
             avg(novelty) as novelty,
             avg(corroboration) as corroboration,
             avg(freshness) as freshness,
-            avg(feed_weight) as feed_weight
+            avg(feed_weight) as feed_weight,
+            avg(topic_preference) as topic_preference
         from scored
+    ),
+
+    memory as (
+        select count(*) > 0 as has_earlier_days from {{ ref("int_chosen_before") }}
     ),
 
     lifted as (
         select
             scored.*,
+            selection.rank,
+            selection.marginal_score,
+            coalesce(related.related, []) as related,
             list_sort(
                 [
                     {
@@ -59,58 +59,69 @@ with
                     {
                         'lift':{{ lift("feed_weight", "weight_feed") }},
                         'reason':'a show you favour'
+                    },
+                    {
+                        'lift':{{ lift("topic_preference", "weight_topics") }},
+                        'reason':'a topic you favour'
                     }
                 ],
                 'desc'
             ) as lifts,
-            list_filter(also_in, lambda other:other.day < scored.day) as also_in_before
-        from scored
+            {{ heard_line() }} as heard_line,
+            {{ disagreement_line() }} as disagreement_line
+        from selection
+        inner join scored using (insight_id)
+        left join related using (insight_id)
         cross join average
+        cross join memory
     ),
 
     final as (
         select
-            lifted.day,
-            selection.rank,
-            lifted.insight_id,
-            lifted.episode_id,
-            lifted.canonical_episode_id,
-            episodes.feed_id,
-            lifted.show_title,
-            episodes.show_url,
-            lifted.publisher,
-            episodes.episode_title,
-            episodes.episode_url,
-            episodes.audio_url,
-            episodes.published_at,
-            episodes.available_on,
-            lifted.is_late,
-            insights.headline,
-            insights.body,
-            insights.speaker,
-            insights.claim_type,
-            insights.entities,
-            insights.quotes,
-            insights.names,
-            insights.quotes[1].start as starts_at_seconds,
-            lifted.score,
-            selection.marginal_score,
-            lifted.salience,
-            lifted.specificity,
-            lifted.evidence,
-            lifted.novelty,
-            lifted.corroboration,
-            lifted.freshness,
-            lifted.feed_weight,
-            lifted.independent_shows,
-            lifted.also_in,
+            day,
+            rank,
+            insight_id,
+            episode_id,
+            canonical_episode_id,
+            feed_id,
+            show_title,
+            show_url,
+            publisher,
+            episode_title,
+            episode_url,
+            audio_url,
+            published_at,
+            available_on,
+            is_late,
+            headline,
+            body,
+            speaker,
+            claim_type,
+            entities,
+            quotes,
+            names,
+            starts_at_seconds,
+            times_may_drift,
+            topics,
+            score,
+            marginal_score,
+            salience,
+            specificity,
+            evidence,
+            novelty,
+            corroboration,
+            freshness,
+            feed_weight,
+            topic_preference,
+            independent_shows,
+            also_in,
+            disagrees_with,
+            related,
             coalesce(
                 nullif(
                     array_to_string(
                         list_transform(
-                            list_filter(lifted.lifts, lambda found:found.lift > 0.001)[
-                                1:2
-                            ],
+                            list_filter(lifts, lambda found:found.lift > 0.001)[1:2],
                             lambda found:found.reason
                         ),
                         ', '
@@ -119,27 +130,15 @@ with
                 ),
                 'passed every gate of the day'
             ) as why,
-            case
-                when len(lifted.also_in_before) > 0
-                then
-                    {{ ordinal("lifted.independent_shows + 1") }}
-                    || ' show to say this since '
-                    || strftime(lifted.also_in[1].day, '%-d %b')
-                    || ': '
-                    || {{ show_titles("lifted.also_in") }}
-                when len(lifted.also_in) > 0
-                then 'Also said today by ' || {{ show_titles("lifted.also_in") }}
-            end as memory,
-            insights.embedding,
-            insights.embedding_model,
-            insights.engine,
-            insights.model,
-            insights.prompt_version,
-            insights.transcript_key
-        from selection
-        inner join lifted using (insight_id)
-        inner join insights using (insight_id)
-        inner join episodes on lifted.episode_id = episodes.episode_id
+            nullif(concat_ws(' ', heard_line, disagreement_line), '') as memory,
+            list_concat(also_in, disagrees_with) as memory_links,
+            embedding,
+            embedding_model,
+            engine,
+            model,
+            prompt_version,
+            transcript_key
+        from lifted
     )
 
 select *

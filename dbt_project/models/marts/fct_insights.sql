@@ -78,10 +78,27 @@ with
             insight_id,
             episode_id,
             canonical_episode_id,
+            feed_id,
             show_title,
+            show_url,
+            publisher,
+            episode_title,
+            episode_url,
+            audio_url,
+            published_at,
+            is_late,
             position_in_episode,
             headline,
-            is_late,
+            body,
+            speaker,
+            claim_type,
+            entities,
+            quotes,
+            names,
+            starts_at_seconds,
+            times_may_drift,
+            words,
+            topics,
             fate,
             case
                 when fate = 'chosen'
@@ -119,12 +136,24 @@ with
             corroboration,
             freshness,
             feed_weight,
+            topic_preference,
             independent_shows,
             also_in,
+            disagrees_with,
             nearest_told_on,
             nearest_told_insight_id,
+            nearest_told_by,
+            nearest_told_headline,
+            coalesce(
+                nearest_told_publisher = publisher, false
+            ) as is_told_by_same_publisher,
             duplicate_of,
-            nearest_pick_insight_id
+            nearest_pick_insight_id,
+            embedding_model,
+            engine,
+            model,
+            prompt_version,
+            transcript_key
         from decided
     )
 

@@ -1,6 +1,12 @@
 with
     source as (
-        select * from {{ source("lake", "transcripts") }} where {{ lake_window() }}
+        select *
+        from {{ source("lake", "transcripts") }}
+        where {{ lake_window() }}
+        union all by name
+        -- For a lake that was written before there was such a column.
+        select cast(null as boolean) as times_may_drift
+        where false
     ),
 
     renamed as (
@@ -20,6 +26,7 @@ with
             has_times,
             has_speakers,
             trust,
+            coalesce(times_may_drift, false) as times_may_drift,
             bytes,
             seconds_taken,
             reused as is_reused

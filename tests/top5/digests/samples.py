@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
-from top5.digests.compose import Counts, Dropped, Pick, compose
-from top5.digests.model import Digest, LeftOut
+from top5.digests.compose import Counts, Dropped, Link, Pick, Repeat, compose
+from top5.digests.model import Digest, DigestInputs, LeftOut
 from top5.insights.model import Quote
 
 DAY = date(2026, 5, 4)
@@ -51,8 +51,16 @@ PICKS = (
         score=0.91,
         salience=0.88,
         why="a mechanism with two numbers, said on two shows",
-        memory="2nd show to say this since 12 Apr: Chip Talk",
-        also_in=("Chip Talk", "Server Room"),
+        memory="Second show since 12 Apr: Chip Talk, 12 Apr. Disagrees with Server Room, 1 May.",
+        memory_links=(
+            Link(show="Chip Talk", day=date(2026, 4, 12), headline="SRAM beats HBM", url="https://chips.example/sram"),
+            Link(show="Server Room", day=date(2026, 5, 1), headline="Latency was never the problem", url=None),
+        ),
+        also_in=("Chip Talk", "Rack & Row"),
+        related=(
+            Link(show="Silicon Weekly", day=date(2026, 3, 2), headline="HBM is sold out until autumn", url="https://silicon.example/104"),
+        ),
+        times_may_drift=True,
         engine="openai",
     ),
     pick(
@@ -82,6 +90,7 @@ PICKS = (
         score=0.84,
         salience=0.8,
         why="contradicts the common account",
+        memory="First heard here.",
         late=True,
         engine="local",
     ),
@@ -146,10 +155,28 @@ LEDGER = (
 )
 
 
+REPEATS = tuple(
+    Repeat(
+        show=show,
+        headline="The same in other words",
+        episode_url=url,
+        told_on=date(2026, 4, 30),
+        told_by="Volts & Amps",
+        told_headline="Batteries now set the price of the evening hour in Texas",
+        told_insight_id="told-1",
+    )
+    for show, url in (("Grid Notes", "https://grid.example/88"), ("Power Hour", None), ("Grid Notes", "https://grid.example/89"))
+)
+INPUTS = DigestInputs(
+    transcripts="1" * 64, extractions="2" * 64, memory="3" * 64, settings="4" * 64, rules="5" * 64, engines=("local/minilm/1",)
+)
+
+
 def full() -> Digest:
     """Five insights with all that can stand around one."""
     counts = Counts(episodes_considered=14, shows_considered=9, candidates_considered=61)
-    return compose(DAY, PICKS, LEDGER, counts, notes=("Two feeds could not be reached this morning.",))
+    notes = ("Two feeds could not be reached this morning.",)
+    return compose(DAY, PICKS, LEDGER, counts, repeats=REPEATS, notes=notes, inputs=INPUTS)
 
 
 def short() -> Digest:
@@ -183,7 +210,9 @@ def hostile() -> Digest:
                 Quote(text="`rm -rf` [click](javascript:alert(1)) <iframe src=//evil.example>", start=float("nan"), end=None),
             ),
             why="</p><script>fetch('//evil.example')</script>",
-            memory="--> <!-- <![endif]-->",
+            memory="--> <!-- <![endif]--> <b>Show</b>",
+            memory_links=(Link(show="<b>Show</b>", day=DAY, headline="x", url="javascript:alert(1)"),),
+            related=(Link(show="<i>x</i>", day=DAY, headline="</a><script>x</script>", url='https://ok.example/"onclick="x'),),
             also_in=("<svg/onload=alert(1)>",),
         ),
         pick(
@@ -202,6 +231,14 @@ def hostile() -> Digest:
             quotes=(Quote(text="something else was said here", start=90061.5, end=None),),
         ),
     )
-    return compose(
-        DAY, picks, (LeftOut(state="<b>odd</b>", reason="<script>x</script>", episodes=1),), counts, title="<i>Five</i>\n"
+    repeat = Repeat(
+        show="<b>x</b>",
+        headline="x",
+        episode_url="javascript:alert(1)",
+        told_on=DAY,
+        told_by="<u>y</u>",
+        told_headline="<script>z</script>\n",
+        told_insight_id="i",
     )
+    left_out = LeftOut(state="<b>odd</b>", reason="<script>x</script>", episodes=1)
+    return compose(DAY, picks, (left_out,), counts, repeats=(repeat,), title="<i>Five</i>\n")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from tests.top5.digests import samples
-from tests.top5.digests.samples import DAY, LEDGER, PICKS, pick
+from tests.top5.digests.samples import DAY, LEDGER, PICKS, REPEATS, pick
 from top5.digests.compose import Counts, Dropped, compose, diff, harmless, inputs_hash, left_out_words, visible_text, web_link
 from top5.digests.model import Digest, LeftOut
 from top5.errors import PermanentError
@@ -61,7 +61,7 @@ def test_rows_of_the_warehouse_are_taken_as_they_are() -> None:
     renamed = {"show_title": first.pop("show"), "published_at": first.pop("published"), "is_late": first.pop("late")}
     also = (
         {"show_title": "Chip Talk", "day": DAY},
-        {"show_title": "Server Room", "day": DAY},
+        {"show_title": "Rack & Row", "day": DAY},
         {"show_title": "Chip Talk", "day": DAY},
     )
     row = _Mart(**first | renamed | {"also_in": also, "claim_type": "mechanism"})
@@ -194,6 +194,12 @@ def test_a_full_digest_makes_no_excuses() -> None:
         ("considered", "outranked", 2, "2 episodes were read, but others ranked higher"),
         ("rejected", "no_speech_model", 1, "1 episode has no published transcript, and no speech model is installed"),
         ("considered", "ranked_lower", 7, "7 episodes were read, but others ranked higher"),
+        ("rejected", "repeat_loops", 1, "1 episode has a transcript that repeats itself in loops"),
+        ("rejected", "repetitive", 2, "2 episodes have transcripts that repeat themselves"),
+        ("rejected", "low_confidence", 1, "1 episode was heard too badly to be trusted"),
+        ("rejected", "inaudible", 2, "2 episodes are inaudible in too many places"),
+        ("deferred", "audio_limit", 2, "2 episodes wait for tomorrow: today's listening time is used up"),
+        ("given_up", "audio_limit", 1, "1 episode never fitted into a day's minutes of listening"),
         ("pending", "moon_phase", 2, "2 episodes are not ready yet (moon phase)"),
         ("mystery", "moon_phase", 1, "1 episode is left out (moon phase)"),
         ("", "", 3, "3 episodes are left out"),
@@ -233,7 +239,7 @@ def test_the_hash_is_of_everything_but_the_revision() -> None:
 
 
 def test_the_hash_is_the_same_on_every_machine() -> None:
-    assert samples.short().inputs_hash == "f75b53dd636305a5d0e3cb1f35c586d2e99db6226d66d100efb44f8aeda2992b"
+    assert samples.short().inputs_hash == "8cac17746c61507a226aa54fe3bb255371d27177fde817e2451c1109db0983f9"
 
 
 def test_composing_makes_texts_and_links_harmless() -> None:
@@ -314,7 +320,9 @@ def test_a_web_link_can_break_out_of_nothing(url: str) -> None:
 
 
 def test_no_difference_no_sentence() -> None:
-    assert diff(samples.full(), compose(DAY, PICKS, LEDGER, COUNTS, revision=2, notes=samples.full().notes)) == []
+    assert (
+        diff(samples.full(), compose(DAY, PICKS, LEDGER, COUNTS, revision=2, repeats=REPEATS, notes=samples.full().notes)) == []
+    )
 
 
 def test_differences_are_sentences() -> None:
@@ -336,6 +344,7 @@ def test_differences_are_sentences() -> None:
         "Number 5 is new: “Something else”.",
         "Number 5 was dropped: “SQLite's authors test every branch, which is why a phone can lose power mid-write”.",
         "Candidates considered: 61 before, 62 now.",
+        "What was heard again changed.",
         "The account of what was left out changed.",
     ]
 

@@ -1,52 +1,86 @@
-"""The asset `deliveries`: each recipient gets the day's digest once."""
+"""The asset `deliveries`: each reader gets the day's digest once."""
 
-from dagster import AssetExecutionContext, Config, MaterializeResult, asset
+from dagster import AssetExecutionContext, AssetKey, Config, Failure, MaterializeResult, asset
 from pydantic import Field
 
 from assets.digests import digests
-from assets.workspace import BACKFILL, DAILY, OWNERS, RETRIES, Workspace, counts, days_of, failures_named, run_async
-from top5.digests.day import send
+from assets.workspace import DAILY, DAY_BY_DAY, OWNERS, RETRIES, Workspace, counts, days_of, failures_named, run_async
+from top5.errors import Top5Error
+
+_NOBODY_ASKED = ("dagster/schedule_name", "dagster/sensor_name", "dagster/backfill", "dagster/from_automation_condition")
 
 
 class DeliveryConfig(Config):
     """What a person may ask for in the launchpad."""
 
-    resend: bool = Field(default=False, description="Send again to those who have the day's digest already.")
+    resend: bool = Field(default=False, description="Send again to those who have the day's digest already, once per run.")
+    resend_unknown: bool = Field(
+        default=False, description="Send again what an earlier run may or may not have sent; some get it twice."
+    )
+    retry_failed: bool = Field(default=False, description="Try again what a server refused.")
     send_old: bool = Field(default=False, description="Send a digest of an older day too; by default a backfill mails nothing.")
 
 
 @asset(
     deps=[digests],
     partitions_def=DAILY,
-    backfill_policy=BACKFILL,
+    backfill_policy=DAY_BY_DAY,
     group_name="deliver",
     kinds={"python", "smtp"},
     owners=OWNERS,
     retry_policy=RETRIES,
 )
 def deliveries(context: AssetExecutionContext, workspace: Workspace, config: DeliveryConfig) -> MaterializeResult:
-    """The digest mailed, or written to the outbox where no mail server is configured; each attempt is recorded before it is made."""
+    """The digest to all whose hour has come, by mail, chat or outbox; each attempt is recorded before it is made.
+
+    Materialized by hand and alone it is the approval that `delivery.approval` asks for.
+    """
+    from top5.deliveries.bounces import read_bounces
+    from top5.deliveries.day import Wanted, deliver_day
+
+    wanted = Wanted(
+        resend=(context.run.root_run_id or context.run_id) if config.resend else None,
+        resend_unknown=config.resend_unknown,
+        retry_failed=config.retry_failed,
+        send_old=config.send_old,
+        approve=_by_hand_and_alone(context),
+        backfill="dagster/backfill" in context.run.tags,
+    )
     with failures_named(), workspace.catalog() as catalog:
-        outcomes = [
-            outcome
+        try:
+            bounces = read_bounces(workspace.settings, catalog, now=workspace.clock)
+        except Top5Error as error:
+            # A mailbox that cannot be read keeps nobody from their digest.
+            bounces = [error.reason]
+            context.log.error(error.message)
+        reports = [
+            run_async(deliver_day(day, workspace.settings, catalog, workspace.lake, now=workspace.clock, wanted=wanted))
             for day in days_of(context)
-            for outcome in run_async(
-                send(
-                    day,
-                    workspace.settings,
-                    catalog,
-                    workspace.lake,
-                    now=workspace.clock,
-                    resend=config.resend,
-                    send_old=config.send_old,
-                )
-            )
         ]
+    for report in reports:
+        for trouble in report.troubles:
+            context.log.warning("%s by %s: %s", trouble.recipient, trouble.channel, trouble.message)
+        if report.unknown:
+            context.log.error(
+                "%s mails of %s may or may not have arrived; see `top5 deliveries list --date %s`.",
+                report.unknown,
+                report.day,
+                report.day,
+            )
+        if report.stopped is not None:
+            raise Failure(description=report.stopped.message, metadata={"reason": report.stopped.reason, "sent": report.sent})
     return MaterializeResult(
         metadata={
-            "dagster/partition_row_count": len(outcomes),
-            "states": counts(outcome.state for outcome in outcomes),
-            "sent now": sum(outcome.attempted for outcome in outcomes),
-            "reasons": counts(outcome.reason for outcome in outcomes if outcome.reason),
+            "dagster/partition_row_count": sum(sum(report.states.values()) for report in reports),
+            "states": counts(state for report in reports for state, number in report.states.items() for _ in range(number)),
+            "sent now": sum(report.attempted for report in reports),
+            "reasons": counts(reason for report in reports for reason, number in report.reasons.items() for _ in range(number)),
+            "held": ", ".join(sorted({report.held for report in reports if report.held})) or "no",
+            "nothing fits their wishes": sum(report.nothing_for for report in reports),
+            "bounces": counts(bounces),
         }
     )
+
+
+def _by_hand_and_alone(context: AssetExecutionContext) -> bool:
+    return not set(_NOBODY_ASKED) & set(context.run.tags) and set(context.selected_asset_keys) == {AssetKey("deliveries")}

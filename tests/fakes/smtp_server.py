@@ -15,8 +15,12 @@ from typing import Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-Plant = Literal["451", "550", "554 data", "452 data", "drop at rcpt", "drop after data", "silent after data", "nonsense data"]
-"""What happens to a recipient: a code at RCPT, a code after the text, a lost connection, no answer, an answer that is none."""
+Plant = Literal[
+    "421", "450", "451", "550", "550 policy", "421 data", "452 data", "554 data", "354 data",
+    "drop at rcpt", "drop at data", "drop after data", "silent at rcpt", "silent after data", "nonsense data",
+]  # fmt: skip
+"""What happens to a recipient: a code at RCPT or after the text, a lost connection at RCPT, while the text comes or after it, no answer,
+an answer that is none."""
 
 
 @dataclass
@@ -24,7 +28,8 @@ class SmtpServer:
     """`async with SmtpServer({"b@example.com": "451"}) as server`: then `server.port`, `server.messages`, `server.connections`.
 
     `messages` holds what was taken, including texts whose answer was never given. `goodbye_after` closes each connection with
-    421 after that many messages, or without a word where `hang_up`.
+    421 after that many messages, or without a word where `hang_up`. With `pipelining` the extension is offered; beyond `max_connections`
+    at once a connection is closed. `at_once` is the most connections there were.
     """
 
     planted: Mapping[str, Plant] = field(default_factory=dict[str, Plant])
@@ -32,12 +37,16 @@ class SmtpServer:
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
     goodbye_after: int | None = None
+    pipelining: bool = False
+    max_connections: int | None = None
     hang_up: bool = False
     messages: list[EmailMessage] = field(default_factory=list[EmailMessage])
     recipients: list[str] = field(default_factory=list[str])
     logins: list[str] = field(default_factory=list[str])
     encrypted: list[bool] = field(default_factory=list[bool])
     connections: int = 0
+    open_now: int = 0
+    at_once: int = 0
     port: int = 0
 
     async def __aenter__(self) -> "SmtpServer":
@@ -62,7 +71,8 @@ class SmtpServer:
     def _protocol(self) -> SMTP:
         self.connections += 1
         handler = _Handler(self)
-        protocol = SMTP(
+        protocol = _Protocol(
+            self,
             handler,
             hostname="mail.test",
             tls_context=None if self.implicit_tls else self.tls,
@@ -74,6 +84,24 @@ class SmtpServer:
         )
         self._protocols.append(protocol)
         return protocol
+
+
+class _Protocol(SMTP):
+    def __init__(self, server: SmtpServer, handler: "_Handler", **options: object) -> None:
+        super().__init__(handler, **options)  # type: ignore[arg-type]
+        self._of = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._of.open_now += 1
+        self._of.at_once = max(self._of.at_once, self._of.open_now)
+        super().connection_made(transport)
+        if self._of.max_connections is not None and self._of.open_now > self._of.max_connections:
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._of.open_now -= 1
+        super().connection_lost(error)
 
 
 class _Handler:
@@ -88,6 +116,12 @@ class _Handler:
         known = self.server.users or {}
         return AuthResult(success=known.get(user) == data.password.decode(), handled=False)
 
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return ["250-PIPELINING", *responses] if self.server.pipelining else responses
+
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         if self.server.goodbye_after is not None and self.taken >= self.server.goodbye_after:
             if self.server.hang_up:
@@ -100,8 +134,16 @@ class _Handler:
         plant = self.server.planted.get(address)
         if plant == "drop at rcpt":
             self._drop(server)
+        if plant == "silent at rcpt":
+            await asyncio.get_running_loop().create_future()
+        if plant == "421":
+            return "421 4.3.2 closing"
+        if plant == "450":
+            return f"450 4.2.0 <{address}> try again later"
         if plant == "451":
             return "451 4.7.1 greylisted, come back later"
+        if plant == "550 policy":
+            return "550 5.7.1 we do not like you"
         if plant == "550":
             return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
@@ -111,6 +153,12 @@ class _Handler:
         plant = self.server.planted.get(envelope.rcpt_tos[0])
         if plant == "554 data":
             return "554 5.7.1 looks like spam"
+        if plant == "421 data":
+            return "421 4.3.2 closing, nothing was taken"
+        if plant == "354 data":
+            return "354 more please"
+        if plant == "drop at data":
+            self._drop(server)
         if plant == "452 data":
             return "452 4.3.1 disk full"
         assert isinstance(envelope.content, bytes)

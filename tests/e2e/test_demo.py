@@ -92,6 +92,43 @@ def test_the_claim_of_three_shows_is_told_once(home: Path):
     assert told == ["The Load Curve"]
 
 
+def test_a_claim_that_was_told_is_heard_again_at_the_foot(home: Path):
+    """Two more shows say on days 3 and 5 what The Load Curve said on day 1: corroborated, not mailed again."""
+    again = {day: [(item.told_by, [link.show for link in item.also]) for item in digest(home, day).heard_again] for day in DAYS}
+    assert again[DAYS[2]] == [("The Load Curve", ["Signal Path"])]
+    assert again[DAYS[4]] == [("The Load Curve", ["Unit of Account"])]
+    mail = (home / "digests" / DAYS[2] / "digest.txt").read_text()
+    assert "of 14 September (The Load Curve), now also on" in " ".join(mail.split())
+
+
+def test_the_contradiction_is_named(home: Path):
+    """One guest says on day 3 that sodium cells will cost less by 2028, another on day 4 that they will not."""
+    said = [insight for day in DAYS for insight in digest(home, day).insights if "Disagrees with" in (insight.memory or "")]
+    assert [(insight.show, insight.memory) for insight in said] == [("The Load Curve", "Disagrees with Unit of Account, 16 Sep.")]
+    assert [link.show for link in said[0].memory_links] == ["Unit of Account"]
+
+
+def diff(home: Path, day: str, **variables: str) -> dict[str, object]:
+    command = [str(Path(sys.executable).with_name("top5")), "diff", day, "--json", "--config", "demo/top5.toml"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(home) | variables, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_day_ranked_again_would_change_nothing_and_a_weight_would(home: Path):
+    before = {path: path.read_bytes() for path in sorted((home / "lake").rglob("*.json"))}
+    assert diff(home, DAYS[2]) == {"date": DAYS[2], "revision": 1, "changes": [], "reasons": []}
+    weighed = diff(
+        home,
+        DAYS[2],
+        TOP5_RANKING__WEIGHTS='{"salience": 0, "specificity": 0, "topics": 5}',
+        TOP5_RANKING__TOPICS='{"battery": 2}',
+    )
+    assert weighed["changes"]
+    assert {"weight_salience is 0.0, was 0.3.", "weight_topics is 5.0, was 0.05."} <= set(weighed["reasons"])
+    assert {path: path.read_bytes() for path in sorted((home / "lake").rglob("*.json"))} == before
+
+
 def test_a_late_transcript_comes_the_next_day_marked_late(home: Path):
     waiting = [left for left in digest(home, DAYS[2]).left_out if left.state == "pending"]
     assert [(left.reason, left.episodes) for left in waiting] == [("transcript_not_found", 1)]

@@ -5,7 +5,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-.PHONY: demo test test-all up lint bench clean help
+.PHONY: demo test test-all up lint bench eval clean help
 
 help:
 	@echo "make demo   five days of the sample podcasts, end to end"
@@ -13,13 +13,14 @@ help:
 	@echo "make up     Dagster's web UI and daemon on your own podcasts"
 	@echo "make lint   formatting, types, import contracts"
 	@echo "make bench  the measurements of bench/RESULTS.md"
+	@echo "make eval   the insights of an engine, scored on the shows of the corpus (docs/evaluation.md)"
 	@echo "make clean  remove the virtual environment and caches; data/ is kept"
 
 demo: $(STAMP)
 	@$(PY) -m demo
 
 test: $(DEV_STAMP)
-	@$(PY) -m pytest -q -m "not slow"
+	@$(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-all: $(DEV_STAMP)
 	@$(PY) -m pytest -q
@@ -36,6 +37,9 @@ lint: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	@$(PY) -m bench
+
+eval: $(DEV_STAMP)
+	@$(PY) -m evals $(EVAL_OPTIONS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache

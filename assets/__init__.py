@@ -1,7 +1,8 @@
 """WHAT is materialized: one thin module per asset, each reading, calling `top5`, writing, and saying what an operator wants to see.
 
 Belongs here: asset definitions, their checks and metadata. Does not belong here: how anything is done (`top5`), when and where it
-runs (`orchestration`).
+runs (`orchestration`). The code location is loaded by every process and a stage runs in one: an asset imports what it calls when it
+is called.
 """
 
 import warnings

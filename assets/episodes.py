@@ -1,6 +1,6 @@
 """The asset `episodes`: which episodes a day's digest looks at."""
 
-from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, asset
+from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from assets.feeds import feeds
 from assets.workspace import (
@@ -9,14 +9,14 @@ from assets.workspace import (
     OWNERS,
     RETRIES,
     Workspace,
-    check_name,
     check_rows,
+    check_specs,
     counts,
     days_of,
     failures_named,
-    progress,
+    per_day,
+    tell,
 )  # fmt: skip
-from top5.feeds.day import episode_rows
 
 
 @asset(
@@ -27,17 +27,20 @@ from top5.feeds.day import episode_rows
     kinds={"python", "parquet"},
     owners=OWNERS,
     retry_policy=RETRIES,
-    check_specs=[AssetCheckSpec(check_name("episodes"), asset="episodes", blocking=True)],
+    check_specs=check_specs("episodes", "episodes"),
 )
 def episodes(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
     """Episodes that became available on the day, and those that an earlier day had to leave waiting (marked late)."""
+    from top5.feeds.day import episode_rows
+
     landed, size = [], 0
     with failures_named(), workspace.catalog() as catalog:
         for day in days_of(context):
             rows = episode_rows(catalog.assign_day(day, workspace.settings.digest.late_days))
             size += workspace.lake.write_table("episodes", day, rows)
-            progress.get()(f"{day}: {len(rows)} episodes of {len({row['show'] for row in rows})} shows")
+            tell(f"{day}: {len(rows)} episodes of {len({row['show'] for row in rows})} shows")
             landed += rows
+    per_day(context, "dagster/partition_row_count", landed)
     return MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(landed),
@@ -46,5 +49,5 @@ def episodes(context: AssetExecutionContext, workspace: Workspace) -> Materializ
             "with transcript links": sum(row["transcript_links"] > 0 for row in landed),
             "bytes written": size,
         },
-        check_results=[check_rows("episodes", "episodes", landed)],
+        check_results=check_rows(workspace, "episodes", "episodes", landed, days_of(context)),
     )

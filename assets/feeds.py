@@ -1,10 +1,8 @@
 """The asset `feeds`: one scan of every subscription."""
 
-from dagster import AssetCheckSpec, AssetExecutionContext, MaterializeResult, asset
+from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from assets.workspace import OWNERS, RETRIES, Workspace, check_name, check_rows, counts, failures_named, progress, run_async
-from top5.feeds.scan import scan
-from top5.feeds.subscriptions import import_defaults
+from assets.workspace import OWNERS, RETRIES, Workspace, check_rows, check_specs, counts, failures_named, run_async, tell
 from top5.urls import mask_url
 
 
@@ -13,15 +11,24 @@ from top5.urls import mask_url
     kinds={"python", "http"},
     owners=OWNERS,
     retry_policy=RETRIES,
-    check_specs=[AssetCheckSpec(check_name("scans"), asset="feeds", blocking=True)],
+    check_specs=check_specs("feeds", "scans"),
 )
 def feeds(context: AssetExecutionContext, workspace: Workspace) -> MaterializeResult:
     """Every followed feed that is due, polled once: validators and episodes go to the catalog, one row per feed and scan to the lake."""
+    from top5.feeds.scan import scan
+    from top5.feeds.subscriptions import import_defaults
+
     settings, now = workspace.settings, workspace.clock
     with failures_named(), workspace.catalog() as catalog:
         import_defaults(catalog, settings.feeds_file, now)
         rows = run_async(
-            scan(catalog, settings.scan, now=now, tz=settings.tz, on_row=lambda row: progress.get()(f"{row.title}: {row.reason}"))
+            scan(
+                catalog,
+                settings.scan,
+                now=now,
+                tz=settings.tz,
+                on_row=lambda row: tell(f"{row.title}: {row.reason}", feed_id=row.feed_id),
+            )
         )
         landed = [row.model_dump() for row in rows]
         # A scan's record is never replaced: a run that is repeated with the same clock finds nothing due.
@@ -46,5 +53,5 @@ def feeds(context: AssetExecutionContext, workspace: Workspace) -> MaterializeRe
             "bytes written": size,
             "slowest feed (s)": max((row.seconds for row in rows), default=0.0),
         },
-        check_results=[check_rows("feeds", "scans", landed)],
+        check_results=check_rows(workspace, "feeds", "scans", landed),
     )

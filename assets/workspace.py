@@ -11,30 +11,36 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     BackfillPolicy,
     ConfigurableResource,
     DailyPartitionsDefinition,
     Failure,
+    MetadataValue,
     RetryPolicy,
 )
 from pydantic import Field
 
-from top5.catalog import Catalog
 from top5.errors import PermanentError, Top5Error
 from top5.lake import Lake
-from top5.quality import Validation, validate
 from top5.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from top5.catalog.store import Catalog
+    from top5.quality import Validation
 
 PROJECT = Path(__file__).resolve().parent.parent
 OWNERS = ["team:podcast-data"]
 BACKFILL = BackfillPolicy.single_run()
+DAY_BY_DAY = BackfillPolicy.multi_run(max_partitions_per_run=1)
+"""Of mails, and so of the whole daily job: a run sends the mail of one day."""
 RETRIES = RetryPolicy(max_retries=2, delay=20)
 T = TypeVar("T")
 
@@ -73,10 +79,11 @@ class Workspace(ConfigurableResource[Any]):
         return Lake(self.settings.lake_path)
 
     @contextmanager
-    def catalog(self) -> Generator[Catalog, None, None]:
+    def catalog(self) -> "Generator[Catalog, None, None]":
         """The catalog, open for the length of the block."""
-        url = self.settings.catalog_url
-        catalog = Catalog.at_home(self.settings.home, url.get_secret_value() if url else None)
+        from top5.catalog.store import Catalog
+
+        catalog = Catalog.of(self.settings)
         try:
             yield catalog
         finally:
@@ -90,13 +97,29 @@ def days_of(context: AssetExecutionContext) -> list[date]:
 
 @contextmanager
 def failures_named() -> Generator[None, None, None]:
-    """A failure of the whole stage as Dagster understands it: permanent ones are not retried, and the sentence is what is shown."""
+    """A failure of the whole stage as Dagster understands it: permanent ones are not retried, and the sentence is what is shown.
+
+    What the stage does is told to logs, traces and metrics where the settings ask for them.
+    """
+    from top5.observe.stage import stage
+
+    context = AssetExecutionContext.get()
+    days = "..".join(dict.fromkeys(context.partition_keys[at] for at in (0, -1))) if context.has_partition_key_range else ""
     try:
-        yield
+        with stage(load_settings(), context.op_execution_context.op_def.name, run_id=context.run.run_id, days=days):
+            yield
     except Top5Error as error:
         raise Failure(
             description=error.message, metadata={"reason": error.reason}, allow_retries=not isinstance(error, PermanentError)
         ) from error
+
+
+def tell(line: str, **ids: str) -> None:
+    """Say what was just done: to who waits at the command line, and to the log, there with the ids of what it was done to."""
+    from top5.observe import log
+
+    progress.get()(line)
+    log.event(line, **ids)
 
 
 def run_async(work: Any) -> Any:
@@ -109,27 +132,81 @@ def counts(reasons: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0])))
 
 
-def check_rows(asset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> AssetCheckResult:
-    """The Great Expectations suite of a lake table as a blocking check of the asset that landed it."""
-    return check_result(asset, table, validate(table, rows))
+def per_day(context: AssetExecutionContext, name: str, rows: Iterable[Mapping[str, Any]], column: str | None = None) -> None:
+    """Give each day of a range its own value of a metadata entry: the number of its rows, or the sum of a column.
+
+    Otherwise every day would show the sum over the range, and the UI's plots would lie.
+    """
+    values: Counter[str] = Counter()
+    for row in rows:
+        values[str(row["day"])] += row[column] if column else 1
+    for key in context.partition_keys:
+        context.add_asset_metadata({name: values[key]}, partition_key=key)
 
 
-def check_result(asset: str, table: str, validation: Validation) -> AssetCheckResult:
-    """A validation in Dagster's terms: which expectation, how many rows, examples."""
+def check_specs(asset: str, *tables: str) -> list[AssetCheckSpec]:
+    """Two checks of every lake table that an asset lands: its rows are sound, and the day is like the days before.
+
+    Both may stop what comes after; the second does so only where `quality.drift` says `block`.
+    """
+    names = [
+        name
+        for table in tables
+        for name in (check_name(table), usual_name(table))
+        if table != "scans" or name == check_name(table)
+    ]
+    return [
+        AssetCheckSpec(name, asset=asset, blocking=True, description=_DESCRIPTIONS[name.rpartition("_")[2]]) for name in names
+    ]
+
+
+def check_rows(
+    workspace: Workspace, asset: str, table: str, rows: Sequence[Mapping[str, Any]], days: Sequence[date] = ()
+) -> list[AssetCheckResult]:
+    """The Great Expectations suites of a lake table on what an asset landed of it, as results of its checks.
+
+    All rows are looked at; with the days before, only those of the last day of a range are compared.
+    """
+    from top5.quality import compare_with_history, validate
+
+    settings = workspace.settings
+    part = f"{days[0]}_to_{days[-1]}" if len(days) > 1 else str(days[0]) if days else "latest"
+    results = [check_result(asset, check_name(table), validate(table, rows, home=settings.home, part=part))]
+    if days:
+        last = [row for row in rows if row["day"] == days[-1]]
+        compared = compare_with_history(table, days[-1], last, workspace.lake, settings.quality, home=settings.home)
+        results.append(check_result(asset, usual_name(table), compared))
+    return results
+
+
+def check_result(asset: str, name: str, validation: "Validation") -> AssetCheckResult:
+    """A validation in Dagster's terms: which expectation, how many rows, examples, and the page that shows all of it."""
     return AssetCheckResult(
         asset_key=AssetKey(asset),
-        check_name=check_name(table),
+        check_name=name,
         passed=validation.passed,
-        severity=AssetCheckSeverity.ERROR,
-        description="; ".join(f"{f.column}: {f.expectation} broken by {f.rows} rows" for f in validation.failures) or None,
+        severity=AssetCheckSeverity.ERROR if validation.blocks else AssetCheckSeverity.WARN,
+        description="; ".join(failure.sentence for failure in validation.failures) or None,
         metadata={
             "rows": validation.rows,
             "expectations": validation.expectations,
             "failures": [failure.model_dump() for failure in validation.failures],
+            **({"data docs": MetadataValue.path(str(validation.page))} if validation.page else {}),
         },
     )
 
 
 def check_name(table: str) -> str:
-    """Name of the check on a lake table."""
+    """Name of the check that a lake table's rows are sound."""
     return f"{table}_meet_expectations"
+
+
+def usual_name(table: str) -> str:
+    """Name of the check that a day of a lake table is like the days before."""
+    return f"{table}_as_usual"
+
+
+_DESCRIPTIONS = {
+    "expectations": "Every row keeps what is written in top5/quality/suites.py.",
+    "usual": "The day is like those before it: top5/quality/drift.py; silent with little history.",
+}

@@ -20,6 +20,13 @@ def seconds(statement: str) -> float:
     return time.monotonic() - started
 
 
+def megabytes() -> float:
+    """Largest resident size of an interpreter that has loaded the code location."""
+    told = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", f"{OURS}; {told}"], check=True, capture_output=True, text=True)
+    return int(done.stdout) / 1024
+
+
 def main() -> None:
     """Both in turn, so that a machine that changes its pace changes it for both; medians and the median of the pairs' ratios."""
     for statement in (PEER, OURS):
@@ -31,6 +38,7 @@ def main() -> None:
     print(f"  {PEER:<36} {peer:6.2f} s")
     print(f"  {OURS:<36} {ours:6.2f} s")
     print(f"  {'ratio':<36} {ratio:6.2f}    (aim: at most 1.15)")
+    print(f"  {'memory':<36} {megabytes():6.0f} MB  (aim: at most 300)")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Dagster's own home: where runs and events are kept.
 
-Belongs here: making DAGSTER_HOME ready before anything of Dagster starts.
+Belongs here: making DAGSTER_HOME ready before anything of Dagster starts; `python -m orchestration.instance` does it for services.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from top5.lake import write_atomically
@@ -15,6 +16,12 @@ telemetry:
 nux:
   enabled: false
 concurrency:
+  runs:
+    tag_concurrency_limits:
+      # Days are built one after the other: what one chose decides what is new on the next.
+      - key: line
+        value: digest
+        limit: 1
   pools:
     # A DuckDB file takes one writer: every pool is a queue.
     default_limit: 1
@@ -30,6 +37,18 @@ run_monitoring:
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
+scheduler:
+  module: dagster.core.scheduler
+  class: DagsterDaemonScheduler
+  config:
+    # A tick that meets a locked catalog is tried again, or that morning would have no digest.
+    max_tick_retries: 3
+retention:
+  # A tick is a row; sensors have thousands a day.
+  schedule:
+    purge_after_days: {skipped: 30, success: 90, failure: 90, started: 90}
+  sensor:
+    purge_after_days: {skipped: 2, success: 30, failure: 30, started: 30}
 python_logs:
   python_log_level: WARNING
 """
@@ -46,3 +65,9 @@ def prepare_home(home: Path) -> Path:
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     return folder
+
+
+if __name__ == "__main__":
+    from top5.settings import load_settings
+
+    sys.stdout.write(f"{prepare_home(load_settings().home)}\n")

@@ -3,7 +3,7 @@
 Belongs here: one run of `daily_digest` on one day and its outcome. The daemon's runs need nothing of this.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from top5.errors import PermanentError, TransientError
 from top5.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterEvent, DagsterInstance
 
 
 TRIGGER = "command line"
@@ -61,7 +61,7 @@ def run_day(
 
 
 def _run(day: date, now: datetime | None, on_progress: Callable[[str], None]) -> RunOutcome:
-    from dagster import DagsterEventType, DagsterInstance
+    from dagster import DagsterInstance
 
     from assets.workspace import progress
     from orchestration.definitions import defs
@@ -83,10 +83,17 @@ def _run(day: date, now: datetime | None, on_progress: Callable[[str], None]) ->
             )
     finally:
         progress.reset(token)
+    return outcome_of(result.run_id, result.success, result.all_events)
+
+
+def outcome_of(run_id: str, success: bool, events: "Iterable[DagsterEvent]") -> RunOutcome:
+    """What a run's events say became of it."""
+    from dagster import AssetCheckSeverity, DagsterEventType
+
     failures: list[tuple[str, str]] = []
     checks: list[str] = []
     seconds: dict[str, float] = {}
-    for event in result.all_events:
+    for event in events:
         if event.event_type == DagsterEventType.STEP_FAILURE:
             data = event.step_failure_data
             described = data.user_failure_data.description if data.user_failure_data else None
@@ -96,13 +103,13 @@ def _run(day: date, now: datetime | None, on_progress: Callable[[str], None]) ->
             seconds[event.step_key] = event.step_success_data.duration_ms / 1000
         elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed:
+            if not evaluation.passed and evaluation.severity == AssetCheckSeverity.ERROR:
                 checks.append(
                     f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}: {evaluation.description or 'failed'}"
                 )
     return RunOutcome(
-        run_id=result.run_id,
-        success=result.success,
+        run_id=run_id,
+        success=success,
         failures=tuple(failures),
         failed_checks=tuple(checks),
         seconds_per_step=seconds,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The assets read settings when they are imported: no test may touch the state of whoever runs it.
 _state = tempfile.TemporaryDirectory(prefix="top5-tests-")
-for _name in [name for name in os.environ if name.startswith("TOP5_") and name != "TOP5_CORPUS"]:
+for _name in [name for name in os.environ if name.startswith("TOP5_") and name not in ("TOP5_CORPUS", "TOP5_TEST_POSTGRES")]:
     del os.environ[_name]
 os.environ.pop("OPENAI_API_KEY", None)
 os.environ["TOP5_CONFIG"] = str(ROOT / "demo" / "top5.toml")

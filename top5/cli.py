@@ -19,13 +19,18 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
+from top5.deliveries.cli import app as deliveries_app
+from top5.deliveries.cli import preview
 from top5.errors import PermanentError, Top5Error
 from top5.settings import Settings, load_settings
+from top5.subscribers.cli import app as subscribers_app
 from top5.urls import mask_url
 
 # Each command imports what it needs: together these modules take seconds, one alone a fraction.
 if TYPE_CHECKING:
-    from top5.catalog.store import Catalog, FeedState, SuggestedShow
+    from top5.catalog.model import FeedState, SuggestedShow
+    from top5.catalog.store import Catalog
+    from top5.doctor import DamageSearch
     from top5.feeds.scan import ScanRow
 
 app = typer.Typer(
@@ -37,13 +42,21 @@ insights_app = typer.Typer(help="One episode's insights.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(transcripts_app, name="transcripts")
 app.add_typer(insights_app, name="insights")
+app.add_typer(subscribers_app, name="subscribers")
+app.add_typer(deliveries_app, name="deliveries")
+app.command("preview")(preview)
+
+damage_searches: "list[DamageSearch]" = []
+"""Where `doctor` looks besides the domain's own stores; whoever runs the runs adds to it."""
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; top5.toml by default.")]
 DateOption = Annotated[str | None, typer.Option("--date", help="YYYY-MM-DD, `today` or `yesterday`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on one line, for programs.")]
-FileArgument = Annotated[Path, typer.Argument(show_default=False)]
+# Whether a file can be read is found out by reading it, so that every failure has the same form.
+FileArgument = Annotated[Path, typer.Argument(show_default=False, readable=False)]
 
 errors = Console(stderr=True)
+_MOST_INPUT = 300_000_000  # bytes that a plumbing command reads
 
 
 def guarded(command: Callable[[], object]) -> int:
@@ -104,8 +117,7 @@ def open_catalog(settings: Settings) -> "Generator[Catalog, None, None]":
     """The catalog for the length of the block."""
     from top5.catalog.store import Catalog
 
-    url = settings.catalog_url
-    catalog = Catalog.at_home(settings.home, url.get_secret_value() if url else None)
+    catalog = Catalog.of(settings)
     try:
         yield catalog
     finally:
@@ -173,12 +185,44 @@ def show_command(day: DateOption = None, as_json: JsonOption = False, config: Co
     sys.stdout.write(render_json(digest) if as_json else render_text(digest))
 
 
+@app.command("diff")
+def diff_command(
+    day: Annotated[str, typer.Argument(help="YYYY-MM-DD, `today` or `yesterday`.", show_default=False)],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what ranking a day again would change in its digest, and why; nothing is changed."""
+    from top5.digests.day import compare
+    from top5.lake import Lake
+
+    settings = load_settings(config)
+    wanted = parse_day(day, settings, datetime.now(UTC))
+    with errors.status(f"Ranking {wanted} on a copy of the warehouse ..."):
+        found = compare(wanted, settings, Lake(settings.lake_path))
+    if as_json:
+        document = {"date": f"{wanted}", "revision": found.revision, "changes": found.changes, "reasons": found.reasons}
+        print_json(document, compact=True)
+        return
+    lines = [
+        f"{wanted}, revision {found.revision}: " + ("ranking it again would change" if found.changes else "nothing would change.")
+    ]
+    lines += [f"  {change}" for change in found.changes]
+    if found.reasons:
+        lines += ["Because:" if found.changes else "Though something is different:", *(f"  {reason}" for reason in found.reasons)]
+    Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command("doctor")
-def doctor_command(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Say what works, what is missing and what to do about it; exit 1 where something must be done."""
+def doctor_command(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without you.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say what works, what is missing or broken and what to do about it; exit 1 where something must be done."""
     from top5 import doctor as checkup
 
-    findings = checkup.examine(load_settings(config))
+    settings = load_settings(config)
+    findings = [*checkup.examine(settings), *checkup.broken(settings, datetime.now(UTC), fix=fix, also=damage_searches)]
     if as_json:
         print_json([finding.model_dump() for finding in findings], compact=True)
     else:
@@ -369,10 +413,17 @@ def transcribe_command(
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from top5.engines import transcriber
+    from top5.transcripts.audio import check_duration
 
     settings = load_settings(config)
-    if not audio.is_file():
+    try:
+        is_file = audio.is_file()
+    except OSError as error:
+        raise PermanentError("no_file", f"{audio} cannot be read ({error.strerror}); check the path.") from error
+    if not is_file:
         raise PermanentError("no_file", f"{audio} is no file; give the path of an audio file.")
+    with naming(audio):
+        check_duration(audio, settings.transcripts.max_audio_minutes)
     engine = transcriber(settings)
     with Progress(
         SpinnerColumn(),
@@ -382,6 +433,7 @@ def transcribe_command(
         TextColumn("{task.fields[speed]}"),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     ) as progress:
         task = progress.add_task(f"Transcribing {audio.name}", total=None, speed="")
         started = monotonic()
@@ -404,38 +456,41 @@ def forecast_command(
     """What a backfill will take: minutes of audio, machine minutes, dollars. Nothing is fetched or decoded."""
     from top5.engines import transcriber
     from top5.lake import Lake
-    from top5.transcripts.forecast import CatalogReader, forecast
+    from top5.transcripts.forecast import CatalogReader, forecast, sentences
 
     settings, now = load_settings(config), datetime.now(UTC)
     end = parse_day(last, settings, now)
     begin = parse_day(first, settings, now) if first else max(settings.start_date, end - timedelta(days=29))
     if begin > end:
         raise PermanentError("bad_date", f"{begin} is after {end}; give --from a day that is not later than --to.")
+    catalog = CatalogReader.of(settings)
     try:
-        engine = transcriber(settings)
-    except PermanentError:
-        engine = None
-    url = settings.catalog_url
-    catalog = CatalogReader.at_home(settings.home, url.get_secret_value() if url else None)
-    try:
-        episodes = cast("CatalogReader", catalog).available(begin, end)
+        found = catalog.available_by_day(begin, end)
     finally:
         catalog.close()
-    said = forecast(episodes, first=begin, last=end, lake=Lake(settings.lake_path), settings=settings, engine=engine)
+    wanted = settings.transcripts
+    engine, model_comes = None, False
+    try:
+        # A forecast waits for no download.
+        engine = transcriber(
+            settings.model_copy(update={"transcripts": wanted.model_copy(update={"allow_download": False})})
+        ) if found else None  # fmt: skip
+    except PermanentError as error:
+        model_comes = error.reason == "no_speech_model" and wanted.allow_download and wanted.model_path is None
+    said = forecast(
+        [facts for _, facts in found],
+        first=begin,
+        last=end,
+        lake=Lake(settings.lake_path),
+        settings=settings,
+        engine=engine,
+        days=[day for day, _ in found],
+        model_comes=model_comes,
+    )
     if as_json:
         print_json({**said.model_dump(mode="json"), "usd": said.usd}, compact=True)
         return
-    lines = [
-        f"{begin} to {end}: {said.episodes} episodes, of which {said.kept} have their words already, "
-        f"{said.with_transcript_links} have a publisher's transcript, {said.to_decode} need speech to text, "
-        f"{said.without_audio} have nothing to read.",
-        f"{said.audio_minutes:.0f} minutes of audio take about {said.machine_minutes:.0f} machine minutes "
-        f"(at {said.x_realtime:.1f} x realtime), spread over {said.days_at_limit} days by transcripts.daily_audio_minutes.",
-        f"Expected cost: ${said.transcription_usd:.2f} for transcription, ${said.insight_usd:.2f} for insights.",
-    ]
-    if said.unknown_length:
-        lines.append(f"{said.unknown_length} episodes do not say how long they are; each is counted as an hour.")
-    Console().print("\n".join(lines), markup=False, highlight=False)
+    Console().print("\n".join(sentences(said, settings)), markup=False, highlight=False, soft_wrap=True)
 
 
 @insights_app.command("extract")
@@ -463,20 +518,24 @@ def insights_extract(
 
 
 @insights_app.command("score")
-def insights_score(file: FileArgument) -> None:
+def insights_score(file: FileArgument, config: ConfigOption = None) -> None:
     """Plumbing: the salience of each line `{"text": ...}` with its largest reasons, one JSON line each; `-` is standard input."""
-    from top5.insights.salience import reasons, salience
-    from top5.insights.score import measure_text
+    from top5.engines import stateless_tools
+    from top5.insights.salience import reasons
+    from top5.insights.score import score_texts
 
+    texts: list[str] = []
     for number, line in enumerate(read_input(file).splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            text = json.loads(line)["text"]
+            texts.append(str(json.loads(line)["text"]))
         except (ValueError, TypeError, KeyError) as error:
             raise PermanentError("bad_line", f'{file}: line {number} is no JSON object with a "text"; correct it.') from error
-        measured = measure_text(str(text))
-        print_json({"salience": salience(measured), "reasons": list(reasons(measured))}, compact=True)
+    settings = load_settings(config)
+    settings = settings.model_copy(update={"insights": settings.insights.model_copy(update={"engine": "local"})})
+    for salience, measured in score_texts(texts, stateless_tools(settings).embedder):
+        print_json({"salience": salience, "reasons": list(reasons(measured))}, compact=True)
 
 
 def _episode_facts(body: bytes) -> dict[str, Any]:
@@ -496,8 +555,15 @@ def _episode_facts(body: bytes) -> dict[str, Any]:
 
 
 def read_input(file: Path) -> bytes:
-    """The bytes of a file; `-` is standard input. Raises PermanentError where it cannot be read."""
+    """The bytes of a file; `-` is standard input. Raises PermanentError where it cannot be read, or never ends."""
     try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        if str(file) == "-":
+            body = sys.stdin.buffer.read(_MOST_INPUT + 1)
+        else:
+            with file.open("rb") as opened:
+                body = opened.read(_MOST_INPUT + 1)
     except OSError as error:
         raise PermanentError("no_file", f"{file} cannot be read ({error.strerror}); check the path.") from error
+    if len(body) > _MOST_INPUT:
+        raise PermanentError("too_large", f"{file} has more than {_MOST_INPUT // 1_000_000} MB; is it the right file?")
+    return body

@@ -1,11 +1,12 @@
-"""What works on this machine, what is missing, and what to do about it.
+"""What works on this machine, what is missing or broken, and what to do about it.
 
-Belongs here: looking, never changing anything.
+Belongs here: looking, never changing anything. What is mended, and how, is in `top5.operate.repair`.
 """
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from top5.catalog.store import Catalog
 from top5.errors import Top5Error
+from top5.operate.repair import Damage, find_damage
 from top5.settings import Settings
 from top5.weights import ModelFiles, find_embedding_model, find_speech_model, verify
 
@@ -28,6 +30,27 @@ class Finding(BaseModel):
     subject: str
     level: Literal["ok", "note", "problem"]
     message: str
+
+
+DamageSearch = Callable[[Settings, datetime], Iterable[Damage]]
+
+
+def broken(settings: Settings, now: datetime, *, fix: bool = False, also: Iterable[DamageSearch] = ()) -> list[Finding]:
+    """What a crash, a full disk or a bad sector has left behind, mended first where `fix` says so and it can be.
+
+    `also` looks at stores of which only the caller knows.
+    """
+    findings: list[Finding] = []
+    for damage in [damage for search in (find_damage, *also) for damage in search(settings, now)]:
+        if fix and damage.mend is not None:
+            try:
+                findings.append(Finding(subject=damage.subject, level="note", message=f"Mended: {damage.mend()}"))
+            except Top5Error as error:
+                findings.append(Finding(subject=damage.subject, level="problem", message=error.message))
+        else:
+            hint = " `top5 doctor --fix` mends it." if damage.mend else ""
+            findings.append(Finding(subject=damage.subject, level="problem", message=damage.message + hint))
+    return findings
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -61,11 +84,16 @@ def _catalog(settings: Settings) -> Finding:
     if settings.catalog_url is None and not (settings.home / "catalog.db").exists():
         return Finding(subject="Catalog", level="note", message="empty; the first `top5 scan` or `make demo` makes it.")
     try:
-        catalog = Catalog.at_home(settings.home, settings.catalog_url.get_secret_value() if settings.catalog_url else None)
+        # Opening it brings its schema up to date.
+        catalog = Catalog.of(settings)
     except Top5Error as error:
         return Finding(subject="Catalog", level="problem", message=error.message)
-    feeds = catalog.feeds()
+    damage = catalog.damage()
+    feeds = [] if damage else catalog.feeds()
     catalog.close()
+    if damage:
+        message = f"damaged ({damage}); `top5 restore` brings a backup back."
+        return Finding(subject="Catalog", level="problem", message=message)
     failing = [feed for feed in feeds if feed.failures]
     level = "note" if failing else "ok"
     return Finding(subject="Catalog", level=level, message=f"{len(feeds)} feeds followed, {len(failing)} of them failing.")

@@ -13,11 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from top5.errors import PermanentError, TransientError
-from top5.tables import SCHEMAS
 
 
 def content_key(*parts: str | bytes) -> str:
@@ -63,6 +59,11 @@ class Lake:
 
     def write_table(self, table: str, part: date | str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Replace the rows of one asset and day; returns the bytes written. An empty day is a file with no rows."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from top5.tables import SCHEMAS
+
         sink = pa.BufferOutputStream()
         write: Any = pq.write_table  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (its arguments have no types)
         write(pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[table]), sink, compression="zstd")
@@ -72,6 +73,9 @@ class Lake:
 
     def read_table(self, table: str, part: date | str) -> list[dict[str, Any]]:
         """The rows of one asset and day. Raises PermanentError (`not_built`, `broken_table`) with what to do."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         path = self.table_path(table, part)
         try:
             file: Any = pq.ParquetFile(path)

@@ -8,13 +8,14 @@ import difflib
 import os
 import re
 import tomllib
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from top5.errors import PermanentError
 
@@ -89,6 +90,7 @@ class InsightSettings(_Section):
 
     engine: Literal["auto", "local", "openai"] = "auto"
     per_episode: int = Field(default=12, gt=0)
+    glossary_file: Path | None = None
     embedding_model_path: Path | None = None
     daily_budget_usd: float = Field(default=5.0, ge=0)
     fallback_to_local: bool = True
@@ -106,6 +108,7 @@ class OpenAISettings(_Section):
     max_retries: int = Field(default=4, ge=0)
     parallel_requests: int = Field(default=4, gt=0)
     chunk_tokens: int = Field(default=6000, gt=200)
+    max_output_tokens: int = Field(default=8000, gt=0)
     usd_per_million_input_tokens: float = Field(default=0.25, ge=0)
     usd_per_million_output_tokens: float = Field(default=2.0, ge=0)
 
@@ -116,6 +119,58 @@ class DigestSettings(_Section):
     title: str = "The day's five"
     size: int = Field(default=5, ge=1, le=10)
     late_days: int = Field(default=3, ge=0)
+
+
+class TopicSettings(_Section):
+    """A topic that the reader wants more (or less) of: `words` are looked for in headline, body and names; by default its name."""
+
+    weight: float = Field(default=2.0, ge=0, le=10)
+    words: tuple[str, ...] = ()
+
+
+RANKING_WEIGHTS = (
+    "salience", "specificity", "evidence", "novelty", "corroboration", "freshness", "feed", "topics",
+)  # fmt: skip
+"""Names of the components of a score; each has a variable `weight_<name>` in dbt_project/dbt_project.yml."""
+
+
+class RankingSettings(_Section):
+    """What counts in the choice of the day's five; what is not set here has the value of dbt_project/dbt_project.yml.
+
+    `weights` by component, `feeds` by title or URL (1.0 is neutral), `topics` by name, as a weight or as a table with words.
+    """
+
+    weights: dict[str, float] = {}
+    feeds: dict[str, float] = {}
+    topics: dict[str, TopicSettings] = {}
+
+    @field_validator("weights")
+    @classmethod
+    def _known_components(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if name not in RANKING_WEIGHTS:
+                raise ValueError(f"{name!r} is no component of the score{_nearest(name, list(RANKING_WEIGHTS))}")
+            if not 0 <= weight <= 100:
+                raise ValueError(f"the weight of {name!r} is {weight}; give a number from 0 to 100")
+        if set(value) == set(RANKING_WEIGHTS) and not any(value.values()):
+            raise ValueError("all weights are 0, so nothing decides; give at least one of them more")
+        return value
+
+    @field_validator("feeds")
+    @classmethod
+    def _feed_weights(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if not name.strip() or not 0 <= weight <= 10:
+                raise ValueError(f"the weight of the feed {name!r} is {weight}; give a title or URL and a number from 0 to 10")
+        return value
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _bare_weights(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, Any]", value)
+        return {name: {"weight": topic} if isinstance(topic, int | float) else topic for name, topic in given.items()}
 
 
 class DeliverySettings(_Section):
@@ -129,6 +184,62 @@ class DeliverySettings(_Section):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     timeout: float = Field(default=30.0, gt=0)
+    connections: int = Field(default=8, ge=1, le=64)
+    per_minute: int = Field(default=0, ge=0)
+    domain_per_minute: int = Field(default=0, ge=0)
+    attempts: int = Field(default=8, ge=1, le=50)
+    patience: float = Field(default=45.0, ge=0)
+    unknown: Literal["keep", "resend"] = "keep"
+    approval: bool = False
+    channels: tuple[SecretStr, ...] = ()
+    bounce_address: str | None = None
+    bounce_maildir: Path | None = None
+    bounce_imap_host: str | None = None
+    bounce_imap_port: int = Field(default=993, gt=0, lt=65536)
+    bounce_imap_user: str | None = None
+    bounce_imap_password: SecretStr | None = None
+    bounce_imap_folder: str = "INBOX"
+    bounce_webhook_secret: SecretStr | None = None
+    dkim_selector: str | None = None
+    dkim_domain: str | None = None
+    dkim_key: Path | None = None
+
+
+class SubscriberSettings(_Section):
+    """Sign-up and the signed links in mails."""
+
+    sign_up: bool = True
+    secret_keys: SecretStr = SecretStr("")
+    confirm_days: float = Field(default=3.0, gt=0)
+    manage_days: float = Field(default=60.0, gt=0)
+    per_address_per_day: int = Field(default=3, ge=1)
+    per_network_per_hour: int = Field(default=20, ge=1)
+
+
+class SiteSettings(_Section):
+    """The web site that `top5 serve` gives. `url` is where the public finds it; without it mails carry no link to it.
+
+    Limits are per network: IPv4 /24, IPv6 /56.
+    """
+
+    url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8300, gt=0, lt=65536)
+    description: str = "The five insights of the day from podcasts, each with its proof."
+    contact: str = ""
+    audio: Literal["auto", "all", "none"] = "auto"
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
+    posts_per_minute: int = Field(default=20, gt=0)
+    searches_per_minute: int = Field(default=300, gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value):
+            raise ValueError(f"{value!r} is no web address; write it as https://top5.example.com")
+        return value.rstrip("/")
 
 
 class ScheduleSettings(_Section):
@@ -136,6 +247,54 @@ class ScheduleSettings(_Section):
 
     digest_hour: int = Field(default=6, ge=0, le=23)
     digest_minute: int = Field(default=0, ge=0, le=59)
+    catch_up_days: int = Field(default=7, ge=1, le=60)
+
+
+class QualitySettings(_Section):
+    """When a day's rows are unlike those of the days before, and what follows."""
+
+    history_days: int = Field(default=28, ge=7, le=366)
+    min_history_days: int = Field(default=10, ge=5)
+    drift: Literal["warn", "block"] = "warn"
+
+
+class AlertSettings(_Section):
+    """Who is told when something is wrong, and when it is wrong."""
+
+    mail: bool = True
+    mail_to: tuple[str, ...] = ()
+    urls: tuple[SecretStr, ...] = ()
+    ui_url: str = ""
+    ping_url: SecretStr | None = None
+    quiet_from: time = time(22)
+    quiet_until: time = time(6)
+    remind_days: int = Field(default=7, ge=1)
+    digest_within_minutes: int = Field(default=120, gt=0, le=1200)
+    short_digest: int = Field(default=3, ge=0, le=10)
+    feed_failing_days: float = Field(default=3.0, gt=0)
+    feed_silent_factor: float = Field(default=3.0, ge=1)
+    failed_delivery_share: float = Field(default=0.1, ge=0, le=1)
+    low_disk_gb: float = Field(default=2.0, ge=0)
+    run_hours: float = Field(default=6.0, gt=0)
+
+
+class RetentionSettings(_Section):
+    """How many days files are kept that nothing cites: `top5 prune`. Days, digests and what they cite stay."""
+
+    scans_days: int = Field(default=180, ge=1)
+    blobs_days: int = Field(default=730, ge=30)
+    partial_days: int = Field(default=7, ge=1)
+    logs_days: int = Field(default=30, ge=1)
+    runs_days: int = Field(default=90, ge=7)
+
+
+class ObserveSettings(_Section):
+    """Logs, traces and metrics; all off by default. Traces and metrics need the extra `observe`."""
+
+    log: Literal["off", "text", "json"] = "off"
+    log_file: Path | None = None
+    traces_url: str = ""
+    metrics_folder: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -156,8 +315,15 @@ class Settings(BaseSettings):
     insights: InsightSettings = InsightSettings()
     openai: OpenAISettings = OpenAISettings()
     digest: DigestSettings = DigestSettings()
+    ranking: RankingSettings = RankingSettings()
     delivery: DeliverySettings = DeliverySettings()
+    subscribers: SubscriberSettings = SubscriberSettings()
+    site: SiteSettings = SiteSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    quality: QualitySettings = QualitySettings()
+    alerts: AlertSettings = AlertSettings()
+    retention: RetentionSettings = RetentionSettings()
+    observe: ObserveSettings = ObserveSettings()
 
     @field_validator("timezone")
     @classmethod
@@ -198,6 +364,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment over file: the file's values arrive as init arguments."""
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = _with_secret_files(env_settings.env_vars)
         return env_settings, init_settings
 
 
@@ -218,7 +386,7 @@ def load_settings(config: Path | None = None) -> Settings:
     elif required:
         raise PermanentError("bad_settings", f"The settings file {path} does not exist; create it or leave --config away.")
     _refuse_unknown_environment()
-    key = os.environ.get("OPENAI_API_KEY")
+    key = os.environ.get("OPENAI_API_KEY") or _secret_of("OPENAI_API_KEY_FILE", os.environ.get("OPENAI_API_KEY_FILE"))
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -230,12 +398,50 @@ def load_settings(config: Path | None = None) -> Settings:
 
 
 # Read by other modules than this one, so not settings of this class.
-_OTHER_VARIABLES = {"TOP5_CONFIG", "TOP5_CORPUS", "TOP5_LAKE", "TOP5_WAREHOUSE"}
+_OTHER_VARIABLES = {"TOP5_CONFIG", "TOP5_CORPUS", "TOP5_LAKE", "TOP5_TEST_POSTGRES", "TOP5_WAREHOUSE"}
+
+
+def _with_secret_files(environment: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The environment with TOP5_<SECRET>_FILE, as containers hand secrets over, replaced by what is in the file."""
+    values = dict(environment)
+    for variable, path in environment.items():
+        secret = variable.lower().removesuffix("_file")
+        if secret != variable.lower() and secret in _secret_variables():
+            del values[variable]
+            values.setdefault(secret, _secret_of(variable.upper(), path))
+    return values
+
+
+def _secret_of(variable: str, path: str | None) -> str | None:
+    if not path:
+        return None
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PermanentError(
+            "bad_settings", f"{variable} names {path}, which cannot be read; fix the path or its permissions."
+        ) from error
+
+
+def _secret_variables() -> set[str]:
+    """Names of the variables that hold secrets, in lower case."""
+
+    def secret(annotation: object) -> bool:
+        return annotation is SecretStr or SecretStr in get_args(annotation)
+
+    found = {f"top5_{name}" for name, field in Settings.model_fields.items() if secret(field.annotation)}
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            names = field.annotation.model_fields.items()
+            found |= {f"top5_{section}__{name}" for name, inner in names if secret(inner.annotation)}
+    return found
 
 
 def _refuse_unknown_environment() -> None:
     for variable in sorted(os.environ):
         if not variable.startswith("TOP5_") or variable in _OTHER_VARIABLES:
+            continue
+        if variable.lower().removesuffix("_file") in _secret_variables():
             continue
         name = variable.removeprefix("TOP5_").lower().split("__")[0]
         if name not in Settings.model_fields:

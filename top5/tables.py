@@ -164,11 +164,42 @@ SCANS: Final = pa.schema(
 )
 """One row per feed and scan; one file per scan, named by its time."""
 
+SPEND: Final = pa.schema(
+    [
+        _required("day", pa.date32()),
+        _required("purpose", pa.string()),  # transcripts or insights
+        _required("usd", pa.float64()),
+        _required("requests", pa.int64()),
+    ]
+)
+"""One row per day and purpose: the catalog's ledger of spending, exported before a day is ranked."""
+
+DELIVERIES: Final = pa.schema(
+    [
+        _required("day", pa.date32()),
+        _required("recipient_key", pa.string()),  # a hash, never the address
+        _required("channel", pa.string()),
+        _required("revision", pa.int64()),
+        _required("state", pa.string()),
+        pa.field("reason", pa.string()),  # null where there is nothing to say
+        _required("changed_at", TIMESTAMP),
+    ]
+)
+"""One row per day, recipient and channel: the catalog's ledger of deliveries, exported before a day is ranked."""
+
 TRANSCRIPT_STATES: Final = ("ready", "pending", "rejected", "given_up", "deferred")
 EXTRACTION_STATES: Final = ("considered", "rejected", "deferred", "given_up")
 
 SCHEMAS: Final[Mapping[str, pa.Schema]] = MappingProxyType(
-    {"episodes": EPISODES, "transcripts": TRANSCRIPTS, "insights": INSIGHTS, "extractions": EXTRACTIONS, "scans": SCANS}
+    {
+        "episodes": EPISODES,
+        "transcripts": TRANSCRIPTS,
+        "insights": INSIGHTS,
+        "extractions": EXTRACTIONS,
+        "scans": SCANS,
+        "spend": SPEND,
+        "deliveries": DELIVERIES,
+    }
 )
 """Schema by table name; the name is also the folder's."""
 

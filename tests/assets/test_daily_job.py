@@ -6,7 +6,7 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance
 
 from orchestration.definitions import defs
 from tests.assets.conftest import DAY, Sample
-from top5.catalog import Catalog
+from top5.catalog.store import Catalog
 from top5.digests.day import latest_digest
 from top5.lake import Lake
 
@@ -84,7 +84,7 @@ def test_the_same_day_again_changes_nothing_and_sends_nothing(sample: Sample):
 
 
 def test_a_failing_blocking_check_stops_everything_after_it(sample: Sample, monkeypatch: pytest.MonkeyPatch):
-    from assets import transcripts
+    from top5.transcripts import day as transcripts
 
     good = transcripts.collect_transcripts
 

@@ -145,6 +145,24 @@ def test_doctor_says_which_models_are_there_and_whether_they_are_the_official_on
     assert done.returncode == 0
 
 
+def test_the_operator_can_see_and_try_the_alerts(top5: Top5, tmp_path: Path):
+    assert top5("alerts", "list").stdout == "Nothing is wrong.\n"
+    done = top5("alerts", "test")
+    assert done.returncode == 0
+    assert "Mail to you@localhost, as a file in" in done.stdout
+    (mail,) = (tmp_path / "home" / "outbox" / "alerts").iterdir()
+    assert b"top5: a test, nothing is wrong" in mail.read_bytes()
+    assert json.loads(top5("alerts", "list", "--all", "--json").stdout) == []
+
+
+def test_a_dead_man_is_exit_1_and_listed(top5: Top5):
+    assert top5("deadman", "--no-daemon").stdout == "The last digest is out.\n"
+    assert "Dagster's daemon does not run. No heartbeat at all" in one_sentence(top5("deadman"))
+    (alert,) = json.loads(top5("alerts", "list", "--json").stdout)
+    assert alert["cause"] == "daemon-silent"
+    assert "make up" in top5("alerts", "list").stdout
+
+
 def test_the_installed_program_is_the_entry_point():
     done = subprocess.run(
         [str(Path(sys.executable).with_name("top5")), "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60

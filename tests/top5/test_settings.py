@@ -18,8 +18,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_the_shipped_file_lists_every_key_with_its_default():
     shipped = tomllib.loads((ROOT / "top5.toml").read_text("utf-8"))
     defaults = Settings().model_dump(mode="json")
-    optional = {"catalog_url", "model_path", "embedding_model_path", "api_key", "base_url", "temperature"}
+    optional = {"catalog_url", "model_path", "glossary_file", "embedding_model_path", "api_key", "base_url", "temperature"}
     optional |= {"smtp_host", "smtp_user", "smtp_password"}
+    optional |= {f"bounce_{name}" for name in ("address", "maildir", "imap_host", "imap_user", "imap_password", "webhook_secret")}
+    optional |= {"dkim_selector", "dkim_domain", "dkim_key", "url"}
+    optional |= {"ping_url", "log_file", "metrics_folder"}
 
     def compare(given: dict[str, object], expected: dict[str, object], where: str) -> None:
         missing = set(expected) - set(given) - optional
@@ -87,3 +90,25 @@ def test_the_key_is_taken_from_its_usual_variable_and_never_shown(monkeypatch: p
     assert settings.openai.api_key is not None
     assert settings.openai.api_key.get_secret_value() == "sk-canary"
     assert "sk-canary" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "TOP5_DELIVERY__SMTP_PASSWORD", "TOP5_CATALOG_URL"])
+def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(name, raising=False)
+    (tmp_path / "secret").write_text("sqlite:///s3cret\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    settings = load_settings()
+    told = (settings.openai.api_key, settings.delivery.smtp_password, settings.catalog_url)
+    assert [secret.get_secret_value() for secret in told if secret] == ["sqlite:///s3cret"]
+    assert "s3cret" not in repr(settings)
+
+
+def test_the_variable_wins_over_the_file_and_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOP5_DELIVERY__SMTP_PASSWORD_FILE", str(tmp_path / "absent"))
+    with pytest.raises(PermanentError, match=r"TOP5_DELIVERY__SMTP_PASSWORD_FILE names .*absent"):
+        load_settings()
+    (tmp_path / "absent").write_text("from the file")
+    monkeypatch.setenv("TOP5_DELIVERY__SMTP_PASSWORD", "from the environment")
+    password = load_settings().delivery.smtp_password
+    assert password is not None
+    assert password.get_secret_value() == "from the environment"

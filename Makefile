@@ -23,7 +23,7 @@ test: $(DEV_STAMP)
 	@$(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-all: $(DEV_STAMP)
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile
 
 up: $(STAMP)
 	@$(PY) -m orchestration.up

@@ -75,7 +75,7 @@ def prune_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, delete nothing.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Delete what is older than [retention] and not needed; days, digests and what they cite are never touched."""
+    """Delete what is older than the settings under "retention" allow and nothing needs; days, digests and what they cite are never touched."""
     settings, now = load_settings(config), datetime.now(UTC)
     from orchestration.history import forget_runs, old_runs
     from top5.operate.prune import plan, prune

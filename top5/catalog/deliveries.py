@@ -4,7 +4,7 @@ Belongs here: transactions over `deliveries`, `delivery_runs` and `approvals`. W
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
@@ -296,17 +296,19 @@ def _end(session: Session, owner: str, now: datetime) -> int:
 
 def entries(catalog: Catalog, day: date, *states: str) -> list[LedgerEntry]:
     """The rows of a day, in order of recipient and channel; of these states only where some are given."""
+    columns = [getattr(Delivery, field.name) for field in fields(LedgerEntry)]
+    wanted = select(*columns).where(Delivery.day == day).order_by(Delivery.recipient, Delivery.channel)
+    if states:
+        wanted = wanted.where(Delivery.state.in_(states))
     with catalog.transaction() as session:
-        wanted = select(Delivery).where(Delivery.day == day).order_by(Delivery.recipient, Delivery.channel)
-        if states:
-            wanted = wanted.where(Delivery.state.in_(states))
-        return [
-            LedgerEntry(
-                row.day, row.recipient, row.channel, row.state, row.reason, row.changed_at,
-                row.subscriber_id, row.attempts, row.next_attempt, row.revision,
-            )
-            for row in session.scalars(wanted)
-        ]  # fmt: skip
+        return [LedgerEntry(*row) for row in session.execute(wanted)]
+
+
+def day_states(catalog: Catalog, day: date) -> dict[str, int]:
+    """How many rows of a day there are in all channels, by state."""
+    with catalog.transaction() as session:
+        counted = select(Delivery.state, func.count().label("number")).where(Delivery.day == day).group_by(Delivery.state)
+        return {row.state: row.number for row in session.execute(counted.order_by(Delivery.state))}
 
 
 def resolve(catalog: Catalog, day: date, state: str, now: datetime, recipient: str | None = None) -> int:

@@ -94,7 +94,7 @@ async def deliver_day(
         ledger.approve(catalog, day, digest.revision, now)
     report.held = _held(settings, catalog, day, now, wanted)
     if report.held is not None:
-        report.states = _states(catalog, day)
+        report.states = ledger.day_states(catalog, day)
         return report
     if settings.delivery.approval and (revision := ledger.approved(catalog, day)) is not None:
         digest = kept_digest(lake, day, revision)
@@ -137,7 +137,7 @@ async def deliver_day(
         report.troubles += tally.troubles
         report.reasons = dict(Counter(report.reasons) + tally.reasons)
         report.stopped = report.stopped or tally.stopped
-    report.states = _states(catalog, day)
+    report.states = ledger.day_states(catalog, day)
     report.unknown = report.states.get(DeliveryState.UNKNOWN, 0)
     export_ledger(catalog, lake, day)
     return report
@@ -210,10 +210,6 @@ def _held(settings: Settings, catalog: Catalog, day: date, now: datetime, wanted
     if settings.delivery.approval and ledger.approved(catalog, day) is None:
         return "approval"
     return None
-
-
-def _states(catalog: Catalog, day: date) -> dict[str, int]:
-    return dict(sorted(Counter(entry.state for entry in ledger.entries(catalog, day)).items()))
 
 
 def _add_own(settings: Settings, store: SubscriberStore, now: datetime) -> list[str]:

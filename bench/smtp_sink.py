@@ -1,6 +1,7 @@
 """An SMTP server of its own process that takes everything: TLS from the first byte, PIPELINING, and a line per mail in a file.
 
-python -m bench.smtp_sink FOLDER: prints its port; FOLDER holds chain.pem and key.pem, and gets taken.txt (recipient, Message-ID).
+python -m bench.smtp_sink FOLDER [SECONDS]: prints its port; FOLDER holds chain.pem and key.pem, and gets taken.txt (recipient,
+Message-ID). Each answer comes so many seconds late, as from a server that is not next door.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ _ID = re.compile(rb"(?mi)^Message-ID:\s*(\S+)")
 class Sink(asyncio.Protocol):
     """One connection. Replies to whole groups of commands at once, as servers do."""
 
-    def __init__(self, log: int) -> None:
+    def __init__(self, log: int, delay: float) -> None:
+        self.delay = delay
         self.log, self.buffer, self.in_text, self.recipient = log, bytearray(), False, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,7 +49,13 @@ class Sink(asyncio.Protocol):
             del self.buffer[: end + 2]
             replies.append(self._answer(line[:4].upper(), line))
         if replies:
-            self.transport.write(b"".join(replies))
+            self._say(b"".join(replies))
+
+    def _say(self, replies: bytes) -> None:
+        if self.delay:
+            asyncio.get_running_loop().call_later(self.delay, self.transport.write, replies)
+        else:
+            self.transport.write(replies)
 
     def _answer(self, verb: bytes, line: bytes) -> bytes:
         if verb == b"EHLO":
@@ -60,19 +68,18 @@ class Sink(asyncio.Protocol):
         if verb == b"QUIT":
             self.transport.write(b"221 bye\r\n")
             self.transport.close()
-            return b""
         return b"250 2.0.0 ok\r\n"
 
 
-async def serve(folder: Path) -> None:
+async def serve(folder: Path, delay: float) -> None:
     """Serve until killed."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(folder / "chain.pem", folder / "key.pem")
     log = os.open(folder / "taken.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(log), "127.0.0.1", 0, ssl=context)
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(log, delay), "127.0.0.1", 0, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))

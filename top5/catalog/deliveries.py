@@ -25,7 +25,8 @@ _HELD = (
     .where(
         _DELIVERIES.c.day == bindparam("of_day"),
         _DELIVERIES.c.channel == bindparam("by"),
-        _DELIVERIES.c.owner == bindparam("mine"),
+        # So that the rows are found by their key: by the index on the owner all that the run holds would be looked at for each mark.
+        func.coalesce(_DELIVERIES.c.owner, "") == bindparam("mine"),
         _DELIVERIES.c.recipient.in_(bindparam("who", expanding=True)),
     )
     .values(changed_at=bindparam("moment"))
@@ -154,13 +155,17 @@ class DeliveryLedger:
 
     # Claims
 
-    def claim(self, owner: str, limit: int, now: datetime) -> list[ClaimedDelivery]:
-        """Take up to `limit` rows that may be tried now and that nobody holds. Of two runs at once each row goes to one."""
+    def claim(self, owner: str, limit: int, now: datetime, *, after: str = "") -> list[ClaimedDelivery]:
+        """Take up to `limit` rows that may be tried now and that nobody holds, in order of recipient. Of two runs at once each row goes to one.
+
+        `after` is the last recipient that was claimed: who goes on from there does not walk over what is sent already.
+        """
         free = (
             select(Delivery.recipient)
             .where(
                 self._mine,
                 Delivery.owner.is_(None),
+                Delivery.recipient > after,
                 ((Delivery.state == "planned") & (Delivery.next_attempt.is_(None) | (Delivery.next_attempt <= now)))
                 | ((Delivery.state == "failed") & (Delivery.next_attempt <= now)),
             )

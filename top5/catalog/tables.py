@@ -234,7 +234,6 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_message_id", "message_id"),
-        Index("ix_deliveries_day_state", "day", "state"),
         Index("ix_deliveries_owner", "owner"),
         Index("ix_deliveries_subscriber_id", "subscriber_id"),
     )

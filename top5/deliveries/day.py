@@ -139,7 +139,6 @@ async def deliver_day(
         report.stopped = report.stopped or tally.stopped
     report.states = ledger.day_states(catalog, day)
     report.unknown = report.states.get(DeliveryState.UNKNOWN, 0)
-    export_ledger(catalog, lake, day)
     return report
 
 
@@ -178,28 +177,6 @@ async def preview(
     token = hashlib.sha256(f"{now.isoformat()}\n{recipient}\n{digest.inputs_hash}".encode()).hexdigest()[:32]
     identity = f"<top5.preview.{digest.day}.{token}@{sender.domain}>"
     await post_mail(settings, letter.to(recipient, identity, Ways(leave_by_mail(sender.addr_spec))))
-
-
-def export_ledger(catalog: Catalog, lake: Lake, day: date) -> int:
-    """The day's ledger as a table of the lake, without addresses: `recipient_key` is the subscriber's id, or a hash where there is none.
-
-    Returns how many rows.
-    """
-    rows = [
-        {
-            "day": entry.day,
-            "recipient_key": entry.subscriber_id
-            or hashlib.sha256(f"top5 recipient\n{entry.recipient}".encode()).hexdigest()[:32],
-            "channel": entry.channel,
-            "revision": entry.revision,
-            "state": entry.state,
-            "reason": entry.reason,
-            "changed_at": entry.changed_at,
-        }
-        for entry in ledger.entries(catalog, day)
-    ]
-    lake.write_table("deliveries", day, rows)
-    return len(rows)
 
 
 def _held(settings: Settings, catalog: Catalog, day: date, now: datetime, wanted: Wanted) -> str | None:

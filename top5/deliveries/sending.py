@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from time import monotonic
 from typing import Final
@@ -256,6 +257,7 @@ class _Backlog:
         self._numbers = count()
         self._domain_free: dict[str, float] = {}
         self._free = 0.0
+        self._after = ""
         self._exhausted = False
         self._lock = asyncio.Lock()
 
@@ -298,8 +300,11 @@ class _Backlog:
 
     async def _claim(self) -> None:
         loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._thread, self._ledger.claim, self._owner, BATCH, self._timing.clock())
-        self._exhausted = not rows
+        claim = partial(self._ledger.claim, self._owner, BATCH, self._timing.clock(), after=self._after)
+        rows = await loop.run_in_executor(self._thread, claim)
+        # From the end once more to the beginning: something may have been put off or given back meanwhile.
+        self._exhausted = not rows and not self._after
+        self._after = rows[-1].recipient if rows else ""
         strangers = [row.recipient for row in rows if row.recipient not in self._wanted]
         if strangers:
             # They have left, or their hour has moved: not now, and not by the next claim either.

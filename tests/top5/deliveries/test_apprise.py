@@ -9,6 +9,7 @@ import pytest
 
 from tests.top5.deliveries.helpers import DAY, Clock, Home
 from tests.top5.deliveries.test_day import rows, send
+from top5.catalog.deliveries import entries
 from top5.deliveries.apprise import check_url, recipient_of, shown
 from top5.deliveries.day import Wanted
 from top5.errors import PermanentError
@@ -62,7 +63,7 @@ def test_a_room_that_says_no_is_tried_again_and_its_url_is_not_shown(home: Home,
     report = send(home, clock, channels=[url], patience=45.0)
     assert (report.attempted, report.states) == (2, {"failed": 1})
     assert "a-secret-topic" not in repr(report)
-    assert home.lake.read_table("deliveries", DAY)[0]["channel"] == "apprise"
+    assert [entry.channel for entry in entries(home.catalog, DAY)] == ["apprise"]
 
 
 def test_urls_are_checked_and_shown_without_their_secrets() -> None:

@@ -10,6 +10,7 @@ from tests.fakes.smtp_server import Plant, SmtpServer
 from tests.top5.deliveries.helpers import DAY, NOW, READER, Clock, Home, parsed
 from tests.top5.digests import samples
 from top5.catalog.deliveries import entries
+from top5.catalog.ledgers import export_ledgers
 from top5.catalog.subscribers import SubscriberStore
 from top5.deliveries.day import Wanted, days_due, deliver_day, preview
 from top5.deliveries.model import Report
@@ -327,6 +328,7 @@ def test_readers_leave_by_their_own_link(home: Home, clock: Clock):
 def test_the_lake_and_the_report_name_nobody(home: Home, clock: Clock):
     home.recipients = [READER, "nobody"]
     report = send(home, clock, SmtpServer(planted={READER: "450"}))
+    export_ledgers(home.catalog, home.lake, DAY)
     table = json.dumps(home.lake.read_table("deliveries", DAY), default=str)
     assert "reader@" not in table and "nobody" not in table and '"failed"' in table
     assert "reader@example.com" not in repr(report)

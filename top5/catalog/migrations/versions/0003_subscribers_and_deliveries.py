@@ -90,14 +90,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("attempts", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("next_attempt", sa.DateTime(), nullable=True))
         batch_op.create_index("ix_deliveries_message_id", ["message_id"], unique=False)
-        batch_op.create_index("ix_deliveries_day_state", ["day", "state"], unique=False)
         batch_op.create_index("ix_deliveries_owner", ["owner"], unique=False)
         batch_op.create_index("ix_deliveries_subscriber_id", ["subscriber_id"], unique=False)
 
 
 def downgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        for index in ("subscriber_id", "owner", "day_state", "message_id"):
+        for index in ("subscriber_id", "owner", "message_id"):
             batch_op.drop_index(f"ix_deliveries_{index}")
         for column in ("next_attempt", "attempts", "owner", "subscriber_id"):
             batch_op.drop_column(column)

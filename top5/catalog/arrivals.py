@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from top5.catalog.batches import batched
 from top5.catalog.model import ScanUpdate
 from top5.catalog.tables import Episode, EpisodeDay, EpisodeName, Feed, HostWait, UtcDateTime
-from top5.feeds.changes import changes_of
 from top5.feeds.dates import date_flag
 from top5.feeds.identity import same_episode_key, show_key, title_key
 from top5.feeds.model import FeedChanges, ParsedEpisode, PollHints
@@ -85,7 +84,7 @@ def record_polls(session: Session, updates: Sequence[ScanUpdate]) -> None:
                     "id": update.feed_id, "scanned": update.now, "why": update.reason, "said": update.message,
                     "tag": update.etag, "modified": update.last_modified, "hash": update.content_hash,
                     "seen": update.redirect_seen, "next": update.next_poll, "every": update.interval, "full": update.full,
-                    "settled": not (update.changes or update.parsed),
+                    "settled": update.changes is None,
                 }
                 for update in plain
             ],
@@ -101,7 +100,7 @@ def record_polls(session: Session, updates: Sequence[ScanUpdate]) -> None:
 
 def record_changes(session: Session, updates: Sequence[ScanUpdate], tz: ZoneInfo, look_back_days: int) -> list[tuple[int, int]]:
     """Write what bodies brought; returns, poll by poll, how many episodes are new and changed."""
-    ids = [update.feed_id for update in updates if update.changes or update.parsed]
+    ids = [update.feed_id for update in updates if update.changes]
     feeds: dict[str, Feed] = {}
     for part in batched(ids, 500):
         found = session.scalars(select(Feed).where(Feed.feed_id.in_(part)).execution_options(populate_existing=True))
@@ -109,7 +108,9 @@ def record_changes(session: Session, updates: Sequence[ScanUpdate], tz: ZoneInfo
     rows = _NewRows()
     with session.no_autoflush:
         counts = [
-            _record_body(session, feeds[update.feed_id], update, tz, look_back_days, rows) if update.feed_id in feeds else (0, 0)
+            _record_body(session, feeds[update.feed_id], update.changes, update.now, tz, look_back_days, rows)
+            if update.changes
+            else (0, 0)
             for update in updates
         ]
     if rows.episodes:
@@ -120,15 +121,10 @@ def record_changes(session: Session, updates: Sequence[ScanUpdate], tz: ZoneInfo
 
 
 def _record_body(
-    session: Session, feed: Feed, update: ScanUpdate, tz: ZoneInfo, look_back_days: int, rows: "_NewRows"
+    session: Session, feed: Feed, changes: FeedChanges, now: datetime, tz: ZoneInfo, look_back_days: int, rows: "_NewRows"
 ) -> tuple[int, int]:
-    changes = update.changes
-    if changes is None:
-        if update.parsed is None:
-            return 0, 0
-        changes = changes_of(update.parsed, {})
     first_scan = feed.succeeded_at is None
-    feed.succeeded_at = update.now
+    feed.succeeded_at = now
     feed.channel_fingerprint = changes.channel_fingerprint
     feed.hints = changes.hints.model_dump(mode="json") if changes.hints != PollHints() else None
     if changes.podcast is not None:
@@ -138,9 +134,8 @@ def _record_body(
         feed.show_key = show_key(changes.podcast.title)
     if not changes.episodes:
         return 0, 0
-    horizon = update.now - timedelta(days=look_back_days)
-    arrival = _Arrival(session, feed, changes, update.now, horizon, tz, first_scan, rows)
-    return arrival.record()
+    horizon = now - timedelta(days=look_back_days)
+    return _Arrival(session, feed, changes, now, horizon, tz, first_scan, rows).record()
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from top5.feeds.model import FeedChanges, ParsedEpisode, ParsedFeed
+from top5.feeds.model import FeedChanges, ParsedEpisode
 
 
 class _Frozen(BaseModel):
@@ -50,7 +50,7 @@ class ScanUpdate:
     """What one poll changes: the feed's new state, and what is new in it where there was a new body.
 
     `moved_to` is a permanent redirect target that was confirmed and becomes the feed's URL; `host_wait` a host and the moment until
-    which it asks to be left alone; `full` says that no validators were sent. With `parsed` all of a feed is given instead of `changes`.
+    which it asks to be left alone; `full` says that no validators were sent.
     """
 
     feed_id: str
@@ -64,7 +64,6 @@ class ScanUpdate:
     redirect_seen: str | None = None
     moved_to: str | None = None
     retired: bool = False
-    parsed: ParsedFeed | None = None
     changes: FeedChanges | None = None
     next_poll: datetime | None = None
     interval: float | None = None

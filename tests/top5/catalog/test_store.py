@@ -15,6 +15,7 @@ from top5.catalog.model import ScanUpdate, SuggestedShow
 from top5.catalog.store import Catalog
 from top5.catalog.tables import Base
 from top5.errors import PermanentError
+from top5.feeds.changes import changes_of
 from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Podcast, TranscriptLink
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -30,7 +31,7 @@ def scan(
     catalog: Catalog, feed_id: str, *episodes: ParsedEpisode, now: datetime = NOW, etag: str | None = None
 ) -> tuple[int, int]:
     parsed = ParsedFeed(podcast=Podcast(title="A show"), episodes=episodes)
-    update = ScanUpdate(feed_id=feed_id, now=now, ok=True, reason="ok", etag=etag, parsed=parsed)
+    update = ScanUpdate(feed_id=feed_id, now=now, ok=True, reason="ok", etag=etag, changes=changes_of(parsed, {}))
     return catalog.apply_scan(update, tz=UTC_ZONE, look_back_days=30)
 
 
@@ -95,7 +96,7 @@ def test_the_day_is_the_local_one(catalog: Catalog):
     parsed = ParsedFeed(
         podcast=Podcast(title="A show"), episodes=(episode("late evening", published=datetime(2026, 9, 16, 23, tzinfo=UTC)),)
     )
-    update = ScanUpdate(feed_id=feed, now=NOW + timedelta(hours=6), ok=True, reason="ok", parsed=parsed)
+    update = ScanUpdate(feed_id=feed, now=NOW + timedelta(hours=6), ok=True, reason="ok", changes=changes_of(parsed, {}))
     catalog.apply_scan(update, tz=ZoneInfo("Asia/Tokyo"), look_back_days=30)
     assert guids(catalog, DAY) == {}
     assert guids(catalog, DAY + timedelta(days=1)) == {"late evening": False}
@@ -238,7 +239,11 @@ def test_members_hear_it_early_and_it_is_one_episode(catalog: Catalog):
         (public, "The Show", late, NOW + timedelta(days=7)),
     ):
         parsed = ParsedFeed(podcast=Podcast(title=title), episodes=(one,))
-        catalog.apply_scan(ScanUpdate(feed_id=feed, now=now, ok=True, reason="ok", parsed=parsed), tz=UTC_ZONE, look_back_days=30)
+        catalog.apply_scan(
+            ScanUpdate(feed_id=feed, now=now, ok=True, reason="ok", changes=changes_of(parsed, {})),
+            tz=UTC_ZONE,
+            look_back_days=30,
+        )
     assert catalog.settle_twins() == {public: 1}
     assert guids(catalog, DAY) == {"m-1": False}
     assert guids(catalog, DAY + timedelta(days=7)) == {}

@@ -34,11 +34,8 @@ The passages around the numbers of a text, in lower case, with digits for number
 "1200" for "1,200". Cutting these passages out first is what keeps reading ten thousands of claims in seconds.
 -#}
 {%- macro counting_passages(text) -%}
-    {%- set number = (
-        "(?:\\$?\\d[\\d.,]*|\\b(?:"
-        ~ number_words().keys() | join("|")
-        ~ ")\\b)"
-    ) -%}
+    {%- set words = number_words().keys() | join("|") -%}
+    {%- set number = "(?:\\$?\\d[\\d.,]*|\\b(?:" ~ words ~ ")\\b)" -%}
     {%- set sql = namespace(
         text="regexp_replace(array_to_string(regexp_extract_all(lower("
         ~ text

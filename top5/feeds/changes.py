@@ -1,20 +1,21 @@
 """What a body says that is not known yet: reading a feed in two passes.
 
-Belongs here: finding, in one lxml pass, each item's name, date and fingerprint, and giving feedparser, in a feed cut down to them, only
-items that are new or changed and more than plain RSS (`_show_notes`); feedparser costs some ninety times as much as lxml for the same
-bytes. What the fields mean is in `parse`; which episodes exist is the catalog's affair. Pure: no network, no clock.
+Belongs here: taking items whose bytes are known out of a feed before it is parsed (`_pieces`), finding in one lxml pass the name and date
+of the others, and giving feedparser, in a feed cut down to them, only those that are more than plain RSS (`_show_notes`); feedparser
+costs some ninety times as much as lxml for the same bytes. What the fields mean is in `parse`; which episodes exist is the catalog's
+affair. Pure: no network, no clock.
 
-Elements are cut out of well-formed feeds only. libxml2 and feedparser repair broken ones differently, so a malformed feed, one with a document
-type, or one whose items share names is read whole the first time, as `parse.parse_feed` does (40 of 269 real feeds, 4 % of their bytes);
-later, items whose bytes are known are cut out of its bytes.
+What is left is cut down further where it is well-formed only. libxml2 and feedparser repair broken feeds differently, so a malformed feed,
+or one with a document type, is read as `parse.parse_feed` reads it.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import overload
 
 from top5.feeds.dates import parse_date
 from top5.feeds.identity import episode_guid
@@ -26,6 +27,7 @@ from top5.feeds.parse import (
     MAX_LENGTH,
     MAX_SHORT,
     MAX_TITLE,
+    Children,
     Extras,
     charset_hint,
     clean,
@@ -34,17 +36,19 @@ from top5.feeds.parse import (
     is_audio,
     item_extras,
     kind_of,
+    kinds_of,
     live_item,
     mapping,
     mappings,
     one_line,
     parse_duration,
-    parse_feed,
+    parse_items,
     plain,
     podcast_of,
     read_fields,
     short,
     string,
+    unique_guids,
     web_url,
 )
 from top5.feeds.xmltree import XmlElement, detach, fingerprint, has_more_attributes, serialise, sift, text_of
@@ -66,8 +70,11 @@ _RICH = frozenset({
     "published", "source", "summary", "tagline", "updated", "created", "issued", "div", "base",
 })  # fmt: skip
 _WINDOWS = {code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
-_RAW_ITEM = re.compile(rb"<(item|entry)(?=[\s>]).*?</\1\s*>", re.DOTALL)
+_ITEM_BEGINS = re.compile(rb"<(item|entry)[\s>]")
+_ENCLOSING = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"))
 _RAW_DATE = re.compile(rb"<(?:pubDate|published|updated|dc:date)>\s*([^<]{6,60})")
+_WHOLE = "w"
+"""Begins the channel's fingerprint of a feed that was read whole, so that what is left of it later is read in the same way."""
 _NEWEST = 12
 _MAX_UNDATED = 100
 _DATES: Mapping[tuple[str, str], int] = {
@@ -75,6 +82,19 @@ _DATES: Mapping[tuple[str, str], int] = {
     (_ATOM, "updated"): 1, (_ATOM, "modified"): 1, (_DC, "date"): 1, (_DCTERMS, "modified"): 1,
     (_ATOM, "created"): 2, (_DCTERMS, "created"): 2,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `read_changes` was asked, but for the bytes."""
+
+    content_type: str | None
+    url: str | None
+    known: Mapping[str, str | None]
+    channel_known: str | None
+    horizon: datetime | None
+    first: bool
+    partial: bool
 
 
 @dataclass
@@ -90,12 +110,10 @@ class _Item:
 
 @dataclass
 class _Sieve:
-    """Decides item by item what feedparser must see; `keep` is handed to `xmltree.sift`."""
+    """Decides item by item what feedparser must see; `keep` is handed to `xmltree.sift`. `marks` are the items' fingerprints, in order."""
 
-    known: Mapping[str, str | None]
-    horizon: datetime | None
-    first: bool
-    url: str | None
+    asked: _Asked
+    marks: Sequence[str] | None
     items: list[_Item] = field(default_factory=list[_Item])
     live: list[LiveItem] = field(default_factory=list[LiveItem])
     total: int = 0
@@ -103,9 +121,10 @@ class _Sieve:
 
     def keep(self, element: XmlElement) -> bool:
         kind, name = kind_of(element)
+        url, known = self.asked.url, self.asked.known
         if name == "liveItem":
             if kind == "podcast":
-                self.live.append(live_item(element, self.url))
+                self.live.append(live_item(element, url))
             return kind != "podcast"
         parent = element.getparent()
         if parent is None or kind_of(parent)[1].lower() not in _AROUND_ITEMS:
@@ -114,19 +133,21 @@ class _Sieve:
         self.total += 1
         if self.total > MAX_EPISODES:
             return False
-        mark = fingerprint(element)
-        guid = _guid(element)
-        if guid and self.known.get(guid) == mark:
-            self.items.append(_Item(guid, mark, _raw_date(element)))
+        if self.marks is None:
+            mark = fingerprint(element)
+        elif self.total <= len(self.marks):
+            mark = self.marks[self.total - 1]
+        else:
             return False
-        extras = item_extras(element, self.url)
-        sketch = _sketch(element, extras, self.url)
+        children = kinds_of(element)
+        extras = item_extras(children, url)
+        sketch = _sketch(children, extras, url)
         item = _Item(sketch.guid, mark, sketch.published_raw or "")
         self.items.append(item)
-        if self.known.get(sketch.guid) == mark:
+        if known.get(sketch.guid) == mark:
             return False
         if self._must_be_read(sketch):
-            notes = _show_notes(element)
+            notes = _show_notes(children) if element.tag == "item" else None
             if notes is None:
                 item.extras = extras
                 return True
@@ -136,11 +157,12 @@ class _Sieve:
 
     def _must_be_read(self, sketch: ParsedEpisode) -> bool:
         """Items in the look-back window, and whatever appears later. An old episode's name, audio and date are all that is kept."""
-        if self.horizon is None or (not self.first and sketch.guid not in self.known):
+        horizon = self.asked.horizon
+        if horizon is None or (not self.asked.first and sketch.guid not in self.asked.known):
             return True
         if sketch.published is None:
             return self.total <= _MAX_UNDATED
-        return sketch.published >= self.horizon
+        return sketch.published >= horizon
 
 
 def read_changes(
@@ -159,22 +181,89 @@ def read_changes(
     On a feed's `first` reading, episodes published before `horizon` come without show notes and are read by lxml alone, as do
     known old ones that changed; all others equal what `parse_feed` gives for the whole body. Raises PermanentError("not_a_feed").
     """
-    known = known or {}
-    sieve = _Sieve(known, horizon, first, url)
-    feed_bytes = body.lstrip(b" \t\r\n")
-    root = None if charset_hint(body, content_type) else sift(feed_bytes, ("{*}item", "{*}entry", "{*}liveItem"), sieve.keep)
-    names = [item.name for item in sieve.items]
-    if root is None or sieve.odd or len(set(names)) < len(names) or kind_of(root)[1].lower() not in _ROOTS:
-        return _read_whole(body, content_type, url, known, channel_known, partial)
+    asked = _Asked(content_type, url, known or {}, channel_known, horizon, first, partial)
+    pieces = _pieces(body)
+    marks = [_digest(body[start:end]) for start, end in pieces]
+    names = {mark: name for name, mark in asked.known.items() if mark}
+    if any(mark in names for mark in marks):
+        changes = _read_unknown(body, pieces, marks, names, asked)
+        if changes is not None:
+            return changes
+    return _read_cut(body, marks, asked) or _read_whole(body, marks, asked)
+
+
+def _pieces(body: bytes) -> list[tuple[int, int]]:
+    """Where the bytes of each item begin and end; nothing where markup cannot be told from text without parsing."""
+    found: list[tuple[int, int]] = []
+    position = 0
+    while match := _ITEM_BEGINS.search(body, position):
+        start = match.start()
+        closing = b"</%s>" % match[1]
+        end = body.find(closing, start) + len(closing)
+        if end < start or any(body.count(begin, start, end) != body.count(close, start, end) for begin, close in _ENCLOSING):
+            return []
+        if body.find(b"<%s>" % match[1], start + 1, end) >= 0:
+            return []
+        found.append((start, end))
+        position = end
+    return found
+
+
+def _read_unknown(
+    body: bytes, pieces: Sequence[tuple[int, int]], marks: Sequence[str], names: Mapping[str, str], asked: _Asked
+) -> FeedChanges | None:
+    """A feed without the bytes of the items whose fingerprint is in `names`; None where the others cannot be read without them."""
+    rest: list[bytes] = []
+    fresh: list[str] = []
+    position = 0
+    for number, ((start, end), mark) in enumerate(zip(pieces, marks, strict=True)):
+        if number < MAX_EPISODES and mark not in names:
+            fresh.append(mark)
+            continue
+        # What is left out becomes nothing, so that what stands between items stays as it was.
+        rest.append(body[position:start])
+        position = end
+    left = b"".join((*rest, body[position:]))
+    still = {names[mark] for mark in marks if mark in names}
+    whole = (asked.channel_known or "").startswith(_WHOLE)
+    changes = None if whole else _read_cut(left, fresh, asked)
+    changes = changes or _read_whole(left, fresh, asked, exactly=True)
+    if changes is None or changes.present & still:
+        return None
+    ends = pieces if len(pieces) <= 2 * _NEWEST else (*pieces[:_NEWEST], *pieces[-_NEWEST:])
+    dates = [match[1].decode("latin-1").strip() for start, end in ends if (match := _RAW_DATE.search(body, start, end))]
+    return changes.model_copy(
+        update={
+            "present": changes.present | still,
+            "items": changes.items + len(still),
+            "dates": _newest(dates),
+            "warnings": (*changes.warnings, *_too_many(len(pieces))),
+        }
+    )
+
+
+def _read_cut(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges | None:
+    """What lxml finds, and feedparser in a feed cut down to what it must see; None where the two would not agree."""
+    if charset_hint(body, asked.content_type):
+        return None
+    feed_bytes, url = body.lstrip(b" \t\r\n"), asked.url
+    sieve = _Sieve(asked, marks)
+    root = sift(feed_bytes, ("{*}item", "{*}entry", "{*}liveItem"), sieve.keep)
+    if root is not None and sieve.total != len(marks):
+        # Items under another prefix, or commented out: their bytes are not what was found.
+        sieve = _Sieve(asked, None)
+        root = sift(feed_bytes, ("{*}item", "{*}entry", "{*}liveItem"), sieve.keep)
+    if root is None or sieve.odd or kind_of(root)[1].lower() not in _ROOTS:
+        return None
     if has_more_attributes(root, MAX_ATTRIBUTES):
         raise exhausting(url)
     channel = next(root.iter("{*}channel"), root)
     mark = _channel_fingerprint(channel)
     unread = [item for item in sieve.items if item.extras is not None]
     podcast = None
-    extras = item_extras(channel, url)
-    if unread or mark != channel_known:
-        if mark == channel_known and channel is not root:
+    extras = item_extras(kinds_of(channel), url)
+    if unread or mark != asked.channel_known:
+        if mark == asked.channel_known and channel is not root:
             # Feedparser need not read again what the show says of itself.
             for child in list(channel.iterchildren()):
                 if kind_of(child)[1] not in ("item", "entry"):
@@ -182,30 +271,58 @@ def read_changes(
         parsed = read_fields(serialise(root), None, url)
         entries = mappings(parsed.get("entries"))
         if len(entries) != len(unread) or parsed.get("bozo") or not string(parsed.get("version")):
-            return _read_whole(body, content_type, url, known, channel_known, partial)
-        podcast = podcast_of(mapping(parsed.get("feed")), extras, url) if mark != channel_known else None
+            return None
+        podcast = podcast_of(mapping(parsed.get("feed")), extras, url) if mark != asked.channel_known else None
         for item, entry in zip(unread, entries, strict=True):
+            # Feedparser may see a name where the sketch saw none, or another.
             item.episode = episode_of(entry, item.extras or Extras(), url)
-        # Feedparser may see a name where the sketch saw none, or another.
-        names = [item.episode.guid if item.episode else item.name for item in sieve.items]
-        if len(set(names)) < len(names):
-            return _read_whole(body, content_type, url, known, channel_known, partial)
-    changed = [(item.episode, item.fingerprint) for item in sieve.items if item.episode is not None]
-    over = sieve.total - MAX_EPISODES
+            item.name = item.episode.guid
+    warnings = _too_many(sieve.total)
+    items = _told_apart(sieve.items, warnings)
+    if items is None:
+        return None
+    changed = [(item.episode, item.fingerprint) for item in items if item.episode is not None]
     return FeedChanges(
         podcast=podcast,
         channel_fingerprint=mark,
         episodes=tuple(episode for episode, _ in changed),
         fingerprints=tuple(mark for _, mark in changed),
-        present=frozenset(names),
-        items=len(names),
-        dates=_newest([item.date for item in sieve.items]),
+        present=frozenset(item.name for item in items),
+        items=len(items),
+        dates=_newest([item.date for item in items]),
         hints=extras.hints,
         update_frequency=extras.update_frequency,
         live_items=tuple(sieve.live),
-        warnings=(f"Only the first {MAX_EPISODES} of {sieve.total} items were read.",) if over > 0 else (),
-        partial=partial,
+        warnings=tuple(warnings),
+        partial=asked.partial,
     )
+
+
+def _told_apart(items: list[_Item], warnings: list[str]) -> list[_Item] | None:
+    """The items under names of their own; None where that depends on one that is known and was not read."""
+    if len({item.name for item in items}) == len(items):
+        return items
+    episodes = [item.episode for item in items if item.episode is not None]
+    if len(episodes) < len(items):
+        return None
+    return [replace(items[place], name=episode.guid, episode=episode) for place, episode in unique_guids(episodes, warnings)]
+
+
+def _too_many(items: int) -> list[str]:
+    return [f"Only the first {MAX_EPISODES} of {items} items were read."] if items > MAX_EPISODES else []
+
+
+@overload
+def _read_whole(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges: ...
+@overload
+def _read_whole(body: bytes, marks: Sequence[str], asked: _Asked, *, exactly: bool) -> FeedChanges | None: ...
+def _read_whole(body: bytes, marks: Sequence[str], asked: _Asked, *, exactly: bool = False) -> FeedChanges | None:
+    """As `parse_feed` reads it. Items are known by their bytes, or else by their fields; with `exactly`, None instead of the latter."""
+    feed, places, total = parse_items(body, content_type=asked.content_type, url=asked.url)
+    if exactly and total != len(marks):
+        return None
+    marks_of = [marks[place] for place in places] if total == len(marks) else None
+    return changes_of(feed, asked.known, asked.channel_known, partial=asked.partial, marks=marks_of)
 
 
 def changes_of(
@@ -214,13 +331,13 @@ def changes_of(
     channel_known: str | None = None,
     *,
     partial: bool = False,
-    marks: Sequence[str] = (),
+    marks: Sequence[str] | None = None,
 ) -> FeedChanges:
     """The same for a feed that was read whole; `marks` are its episodes' fingerprints, by default those of their fields."""
-    if len(marks) != len(feed.episodes):
+    if marks is None:
         marks = [_digest(episode.model_dump_json().encode()) for episode in feed.episodes]
     changed = [(e, mark) for e, mark in zip(feed.episodes, marks, strict=True) if known.get(e.guid) != mark]
-    mark = _digest(feed.podcast.model_dump_json().encode())
+    mark = _WHOLE + _digest(feed.podcast.model_dump_json().encode())[1:]
     return FeedChanges(
         podcast=feed.podcast if mark != channel_known else None,
         channel_fingerprint=mark,
@@ -236,47 +353,6 @@ def changes_of(
         partial=partial,
         whole=True,
     )
-
-
-def _read_whole(
-    body: bytes, content_type: str | None, url: str | None, known: Mapping[str, str | None], channel: str | None, partial: bool
-) -> FeedChanges:
-    items = [match[0] for match in _RAW_ITEM.finditer(body)]
-    marks = [_digest(item) for item in items]
-    names = {mark: name for name, mark in known.items() if mark}
-    if len(set(marks)) == len(marks) and any(mark in names for mark in marks):
-        changes = _read_unknown(body, content_type, url, marks, names, channel, partial)
-        if changes is not None:
-            return changes
-    return changes_of(parse_feed(body, content_type=content_type, url=url), known, channel, partial=partial, marks=marks)
-
-
-def _read_unknown(
-    body: bytes,
-    content_type: str | None,
-    url: str | None,
-    marks: Sequence[str],
-    names: Mapping[str, str],
-    channel: str | None,
-    partial: bool,
-) -> FeedChanges | None:
-    """A feed that cannot be cut as XML, without the bytes of the items whose fingerprint is in `names`; None where they depend on each other."""
-    # What is left out becomes nothing, so what stands between items stays as it was.
-    number = iter(marks)
-    dates: list[str] = []
-
-    def without_known(match: re.Match[bytes]) -> bytes:
-        date = _RAW_DATE.search(match[0])
-        dates.append(date[1].decode("latin-1").strip() if date else "")
-        return b"" if next(number) in names else match[0]
-
-    feed = parse_feed(_RAW_ITEM.sub(without_known, body), content_type=content_type, url=url)
-    fresh = [mark for mark in marks if mark not in names]
-    still = {names[mark] for mark in marks if mark in names}
-    if len(feed.episodes) != len(fresh) or any(episode.guid in still for episode in feed.episodes):
-        return None
-    changes = changes_of(feed, {}, channel, partial=partial, marks=fresh)
-    return changes.model_copy(update={"present": changes.present | still, "items": len(marks), "dates": _newest(dates)})
 
 
 def _digest(data: bytes) -> str:
@@ -297,30 +373,14 @@ def _newest(raws: list[str]) -> tuple[datetime, ...]:
 # --- one item without feedparser ------------------------------------------------------------------
 
 
-def _guid(element: XmlElement) -> str:
-    for child in element.iterchildren("{*}guid", "{*}id"):
-        if kind_of(child)[0] != "podcast":
-            text = text_of(child)
-            return text if text.isprintable() else episode_guid(guid=text) if text else ""
-    return ""
-
-
-def _raw_date(element: XmlElement) -> str:
-    """The date as written, good enough for the rhythm of a feed."""
-    for child in element.iterchildren("pubDate", f"{{{_ATOM}}}published", f"{{{_ATOM}}}updated", f"{{{_DC}}}date"):
-        return text_of(child)
-    return ""
-
-
-def _sketch(element: XmlElement, extras: Extras, url: str | None) -> ParsedEpisode:
+def _sketch(children: Children, extras: Extras, url: str | None) -> ParsedEpisode:
     """An episode without show notes, as feedparser would read its other fields; see docs/feeds.md for the differences."""
     title = media_title = link = duration = guid = ""
     permalink = False
     raws = ["", "", ""]
     enclosures: list[Enclosure] = []
     media: list[Enclosure] = []
-    for child in element.iterchildren():
-        kind, name = kind_of(child)
+    for kind, name, child in children:
         when = _DATES.get((kind, name))
         if when is not None:
             raws[when] = text_of(child) or raws[when]
@@ -376,19 +436,16 @@ def _sketch(element: XmlElement, extras: Extras, url: str | None) -> ParsedEpiso
     )
 
 
-def _show_notes(element: XmlElement) -> str | None:
+def _show_notes(children: Children) -> str | None:
     """The show notes of a plain RSS item, as feedparser would give them; None where it must be asked.
 
     Plain is an item whose text elements hold text only, each at most once. Of `description` and `itunes:summary` feedparser takes the first
     as summary and the second as content, unless `content:encoded` came before; content goes before summary.
     """
-    if element.tag != "item":
-        return None
     summary: str | None = None
     contents: list[str] = []
     seen: set[tuple[str, str]] = set()
-    for child in element.iterchildren():
-        kind, name = kind_of(child)
+    for kind, name, child in children:
         is_notes = (kind, name) in (("", "description"), ("itunes", "summary"), (_CONTENT, "encoded"))
         if not is_notes and name not in _PLAIN_ONCE:
             if name in _RICH and kind not in ("podcast", "itunes"):

@@ -11,7 +11,7 @@ nor rewritten here, for that is most of feedparser's cost: whoever shows it sani
 import html
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -87,6 +87,7 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_\-.:]{1,40})", re.IGNORE
 _DECLARES_ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}encoding", re.IGNORECASE)
 
 Fields = Mapping[str, object]
+Children = Sequence[tuple[str, str, XmlElement]]
 
 
 class _Feedparser(Protocol):
@@ -122,6 +123,13 @@ def parse_feed(body: bytes, *, content_type: str | None = None, url: str | None 
     `podcast:liveItem` is no episode. Raises PermanentError("not_a_feed") for everything else: web pages, JSON, binary, nothing at
     all.
     """
+    return parse_items(body, content_type=content_type, url=url)[0]
+
+
+def parse_items(
+    body: bytes, *, content_type: str | None = None, url: str | None = None
+) -> tuple[ParsedFeed, tuple[int, ...], int]:
+    """As `parse_feed`, with the place of each episode among the feed's items, and how many items there are."""
     warnings: list[str] = []
     feed_bytes, live_items = _inspected(body.lstrip(b" \t\r\n"), url)
     parsed = read_fields(feed_bytes, None if live_items else charset_hint(body, content_type), url)
@@ -140,13 +148,15 @@ def parse_feed(body: bytes, *, content_type: str | None = None, url: str | None 
     channel_extras, found = _extras(root, url, entries, warnings)
     channel = mapping(parsed.get("feed"))
     episodes = [episode_of(entry, extras, url) for entry, extras in zip(entries[:MAX_EPISODES], found, strict=False)]
-    return ParsedFeed(
+    told_apart = unique_guids(episodes, warnings)
+    feed = ParsedFeed(
         podcast=podcast_of(channel, channel_extras, url),
-        episodes=tuple(unique_guids(episodes, warnings)),
+        episodes=tuple(episode for _, episode in told_apart),
         warnings=tuple(warnings),
         live_items=live_items,
         hints=channel_extras.hints,
     )
+    return feed, tuple(place for place, _ in told_apart), len(entries)
 
 
 def parse_duration(raw: str) -> float | None:
@@ -261,18 +271,18 @@ def _shown(url: str | None) -> str:
 def _extras(root: XmlElement | None, url: str | None, entries: list[Fields], warnings: list[str]) -> tuple[Extras, list[Extras]]:
     if root is None:
         return Extras(), [Extras()] * len(entries)
-    items = [item_extras(element, url) for element in root.iter("{*}item", "{*}entry")]
+    items = [item_extras(kinds_of(element), url) for element in root.iter("{*}item", "{*}entry")]
     channel = next(root.iter("{*}channel"), root)
     if len(items) == len(entries):
-        return item_extras(channel, url), items
+        return item_extras(kinds_of(channel), url), items
     warnings.append(
         f"The two readers disagree on the number of items ({len(entries)} and {len(items)}); they were matched by GUID."
     )
     by_guid = {item.guid: item for item in items if item.guid}
-    return item_extras(channel, url), [by_guid.get(string(entry.get("id")).strip(), Extras()) for entry in entries]
+    return item_extras(kinds_of(channel), url), [by_guid.get(string(entry.get("id")).strip(), Extras()) for entry in entries]
 
 
-def item_extras(element: XmlElement, url: str | None) -> Extras:
+def item_extras(children: Children, url: str | None) -> Extras:
     """What feedparser loses of one item, or of the channel; relative addresses are resolved against `url`."""
     guid = title = author = podcast_guid = chapters = medium = locked = frequency = ttl = None
     transcripts: list[TranscriptLink] = []
@@ -281,8 +291,7 @@ def item_extras(element: XmlElement, url: str | None) -> Extras:
     txt: list[TxtRecord] = []
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
-    for child in element.iterchildren():
-        kind, name = kind_of(child)
+    for kind, name, child in children:
         if name in ("guid", "id") and guid is None and kind != "podcast":
             guid = text_of(child) or None
         elif kind == "itunes":
@@ -398,6 +407,11 @@ def kind_of(element: XmlElement) -> tuple[str, str]:
     return _kind(tag) if isinstance(tag, str) else ("", "")
 
 
+def kinds_of(element: XmlElement) -> Children:
+    """The children with what `kind_of` says of each."""
+    return [(*kind_of(child), child) for child in element.iterchildren()]
+
+
 @lru_cache(maxsize=4096)
 def _kind(tag: str) -> tuple[str, str]:
     namespace, name = split_tag(tag)
@@ -508,8 +522,11 @@ def is_audio(enclosure: Enclosure) -> bool:
     )
 
 
-def unique_guids(episodes: list[ParsedEpisode], warnings: list[str]) -> list[ParsedEpisode]:
-    """GUIDs made unique. Of several episodes under one GUID the oldest keeps it: a new one on top must not rename those below."""
+def unique_guids(episodes: list[ParsedEpisode], warnings: list[str]) -> list[tuple[int, ParsedEpisode]]:
+    """Episodes with their place in the list, GUIDs made unique.
+
+    Of several episodes under one GUID the oldest keeps it: a new one on top must not rename those below.
+    """
     by_guid: dict[str, list[int]] = {}
     for index, episode in enumerate(episodes):
         by_guid.setdefault(episode.guid, []).append(index)
@@ -546,7 +563,7 @@ def unique_guids(episodes: list[ParsedEpisode], warnings: list[str]) -> list[Par
         warnings.append(f"{len(dropped)} repeated items were left out.")
     if renamed:
         warnings.append(f"{len(renamed)} items share the GUID of another episode; they are known by their audio instead.")
-    return [renamed.get(index, episode) for index, episode in enumerate(episodes) if index not in dropped]
+    return [(index, renamed.get(index, episode)) for index, episode in enumerate(episodes) if index not in dropped]
 
 
 def _content_key(episode: ParsedEpisode) -> tuple[str, ...]:

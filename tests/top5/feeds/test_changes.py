@@ -66,22 +66,37 @@ def test_a_new_build_date_is_no_change() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "whole"),
     [
-        rss(item("a"), item("a", audio="https://cdn.example/other.mp3")),
-        rss(item("a") + "<item><title>cut off"),
-        b"<!DOCTYPE rss>" + rss(item("a")),
-        rss(item("a").replace("Notes", "&nbsp;Notes")),
-        rss(item("a") + "<item><item><guid>inner</guid></item></item>"),
+        (rss(item("a"), item("a", audio="https://cdn.example/other.mp3")), False),
+        (rss(item("a"), item("b"), item("a")), False),
+        (rss(item("a"), "<!--", item("b"), "-->", item("c")), False),
+        (rss(item("a"), item("b").replace("Notes", "<![CDATA[</item>]]>")), False),
+        (rss(item("a")).replace(b"item>", b"r:item>").replace(b"<rss", b'<rss xmlns:r="http://purl.org/rss/1.0/"'), False),
+        (rss(item("a") + "<item><title>cut off"), True),
+        (b"<!DOCTYPE rss>" + rss(item("a")), True),
+        (rss(item("a").replace("Notes", "&nbsp;Notes")), True),
+        (rss(item("a") + "<item><item><guid>inner</guid></item></item>"), True),
+        (rss(item("a")).decode().replace("<rss", '<?xml version="1.0" encoding="utf-16"?><rss').encode("utf-16"), True),
     ],
-    ids=["one name twice", "cut off", "document type", "unknown entity", "nested"],
-)
-def test_what_cannot_be_cut_is_read_whole_and_remembered_all_the_same(body: bytes) -> None:
+    ids=[
+        "one name twice", "one item twice", "an item commented out", "an end tag in text", "items under a prefix",
+        "cut off", "document type", "unknown entity", "nested", "UTF-16",
+    ],
+)  # fmt: skip
+def test_odd_feeds_are_read_as_feedparser_reads_them_and_remembered_all_the_same(body: bytes, whole: bool) -> None:
     first = read_changes(body, url=URL)
-    assert first.whole
+    assert first.whole == whole
     assert first.episodes == parse_feed(body, url=URL).episodes
     again = read_changes(body, url=URL, known=known(first), channel_known=first.channel_fingerprint, first=False)
-    assert (again.podcast, again.episodes) == (None, ())
+    assert (again.podcast, again.episodes, again.present) == (None, (), first.present)
+
+
+def test_a_change_behind_what_looks_like_an_end_tag_is_seen() -> None:
+    one = item("a").replace("Notes", "<![CDATA[</item>]]> Notes")
+    before = read_changes(rss(one), url=URL)
+    after = read_changes(rss(one.replace("Notes", "Other notes")), url=URL, known=known(before), first=False)
+    assert [(e.guid, e.description) for e in after.episodes] == [("a", "</item> Other notes of a")]
 
 
 def test_of_a_malformed_feed_only_the_bytes_of_unknown_items_are_read() -> None:

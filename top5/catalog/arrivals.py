@@ -4,25 +4,25 @@ Belongs here: rows written inside the transaction that `store` opened. What chan
 of different feeds become one in `twins`.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Boolean, Table, Text, bindparam, case, func, insert, literal, select
+from sqlalchemy import BindParameter, Boolean, Table, Text, bindparam, case, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from top5.catalog.batches import batched
 from top5.catalog.model import ScanUpdate
-from top5.catalog.tables import Episode, EpisodeDay, EpisodeName, Feed, HostWait, UtcDateTime
+from top5.catalog.tables import Episode, EpisodeName, Feed, HostWait, UtcDateTime
 from top5.feeds.dates import date_flag
 from top5.feeds.identity import same_episode_key, show_key, title_key
 from top5.feeds.model import FeedChanges, ParsedEpisode, PollHints
 from top5.lake import content_key
 
 _FEEDS = cast(Table, Feed.__table__)
+_EPISODES = cast(Table, Episode.__table__)
 _NAMES = cast(Table, EpisodeName.__table__)
 _HASH: BindParameter[str] = bindparam("hash", type_=Text)
 _FAILED = (
@@ -58,6 +58,21 @@ _SUCCEEDED = (
         interval=bindparam("every"),
         full_at=case((bindparam("full", type_=Boolean), _SCANNED), else_=Feed.full_at),
     )
+)
+_READ = (
+    _FEEDS.update()
+    .where(Feed.feed_id == bindparam("id"))
+    .values(succeeded_at=bindparam("read"), channel_fingerprint=bindparam("mark"), hints=bindparam("asks"))
+)
+_TOLD = (
+    _FEEDS.update()
+    .where(Feed.feed_id == bindparam("id"))
+    .values(title=bindparam("said"), link=bindparam("page"), facts=bindparam("what"), show_key=bindparam("show"))
+)
+_REMARK = (
+    _NAMES.update()
+    .where(EpisodeName.feed_id == bindparam("feed"), EpisodeName.guid == bindparam("name"))
+    .values(fingerprint=bindparam("mark"))
 )
 
 
@@ -100,215 +115,195 @@ def record_polls(session: Session, updates: Sequence[ScanUpdate]) -> None:
 
 def record_changes(session: Session, updates: Sequence[ScanUpdate], tz: ZoneInfo, look_back_days: int) -> list[tuple[int, int]]:
     """Write what bodies brought; returns, poll by poll, how many episodes are new and changed."""
-    ids = [update.feed_id for update in updates if update.changes]
-    feeds: dict[str, Feed] = {}
-    for part in batched(ids, 500):
-        found = session.scalars(select(Feed).where(Feed.feed_id.in_(part)).execution_options(populate_existing=True))
-        feeds |= {feed.feed_id: feed for feed in found}
-    rows = _NewRows()
-    with session.no_autoflush:
-        counts = [
-            _record_body(session, feeds[update.feed_id], update.changes, update.now, tz, look_back_days, rows)
-            if update.changes
-            else (0, 0)
-            for update in updates
-        ]
-    if rows.episodes:
-        session.execute(insert(Episode), rows.episodes)
-    if rows.names:
-        session.execute(insert(EpisodeName), rows.names)
-    return counts
-
-
-def _record_body(
-    session: Session, feed: Feed, changes: FeedChanges, now: datetime, tz: ZoneInfo, look_back_days: int, rows: "_NewRows"
-) -> tuple[int, int]:
-    first_scan = feed.succeeded_at is None
-    feed.succeeded_at = now
-    feed.channel_fingerprint = changes.channel_fingerprint
-    feed.hints = changes.hints.model_dump(mode="json") if changes.hints != PollHints() else None
-    if changes.podcast is not None:
-        feed.title = changes.podcast.title or feed.title
-        feed.link = changes.podcast.link
-        feed.facts = changes.podcast.model_dump(mode="json")
-        feed.show_key = show_key(changes.podcast.title)
-    if not changes.episodes:
-        return 0, 0
-    horizon = now - timedelta(days=look_back_days)
-    return _Arrival(session, feed, changes, now, horizon, tz, first_scan, rows).record()
+    bodies = [(update, update.changes) for update in updates if update.changes]
+    succeeded: dict[str, datetime | None] = {}
+    for part in batched((update.feed_id for update, _ in bodies), 500):
+        rows = session.execute(select(Feed.feed_id, Feed.succeeded_at).where(Feed.feed_id.in_(part)))
+        succeeded |= dict[str, datetime | None]((row.feed_id, row.succeeded_at) for row in rows)
+    arrivals = [
+        _Arrival(
+            update.feed_id, changes, update.now, update.now - timedelta(days=look_back_days), succeeded[update.feed_id] is None
+        )
+        for update, changes in bodies
+    ]
+    _record_feeds(session, arrivals)
+    # One statement for all bodies of a batch: one a feed would cost more than reading the feed.
+    _compare(session, arrivals)
+    _revise(session, arrivals)
+    _rename(session, arrivals)
+    _add(session, arrivals, tz)
+    counts = {arrival.feed_id: (len(arrival.fresh), arrival.changed) for arrival in arrivals}
+    return [counts.get(update.feed_id, (0, 0)) for update in updates]
 
 
 @dataclass
-class _NewRows:
-    """Rows of all bodies of a batch, written together: one statement a feed would cost more than reading the feed."""
-
-    episodes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    names: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-
-
 class _Arrival:
-    """The episodes of one body on their way into the catalog, inside a transaction."""
+    """The episodes of one body on their way into the catalog.
 
-    def __init__(
-        self,
-        session: Session,
-        feed: Feed,
-        changes: FeedChanges,
-        now: datetime,
-        horizon: datetime,
-        tz: ZoneInfo,
-        first_scan: bool,
-        rows: _NewRows,
-    ) -> None:
-        self.session, self.feed, self.changes, self.now, self.horizon = session, feed, changes, now, horizon
-        self.tz, self.first_scan, self.rows = tz, first_scan, rows
+    `known` are those whose item changed, with the id of the episode; `fresh` those under a name that the feed did not have; `named` the
+    names to be written, with the id of the episode.
+    """
 
-    def record(self) -> tuple[int, int]:
-        """Write names, episodes and facts; (new, changed)."""
-        marks = dict(zip((e.guid for e in self.changes.episodes), self.changes.fingerprints, strict=True))
-        names: dict[str, tuple[str, str | None]] = {}
-        # A feed that was never read has no names yet.
-        for guids in batched([] if self.first_scan else marks, 500):
-            found = self.session.execute(
-                select(EpisodeName.guid, EpisodeName.episode_id, EpisodeName.fingerprint).where(
-                    EpisodeName.feed_id == self.feed.feed_id, EpisodeName.guid.in_(guids)
-                )
-            )
-            names |= {guid: (episode_id, mark) for guid, episode_id, mark in found}
-        known = [e for e in self.changes.episodes if e.guid in names and names[e.guid][1] != marks[e.guid]]
-        fresh = [e for e in self.changes.episodes if e.guid not in names]
-        changed = self._revise(known, names, marks)
-        renamed = self._rename([] if self.first_scan or self.changes.partial else fresh, marks)
-        fresh = [e for e in fresh if e.guid not in renamed]
-        shared = self._join_settled([e for e in fresh if same_episode_key(e)], marks)
-        return self._add([e for e in fresh if e.guid not in shared], marks), changed + len(renamed)
+    feed_id: str
+    changes: FeedChanges
+    now: datetime
+    horizon: datetime
+    first_scan: bool
+    known: list[tuple[ParsedEpisode, str]] = field(default_factory=list[tuple[ParsedEpisode, str]])
+    fresh: list[ParsedEpisode] = field(default_factory=list[ParsedEpisode])
+    named: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    changed: int = 0
 
-    def _revise(
-        self, known: Sequence[ParsedEpisode], names: Mapping[str, tuple[str, str | None]], marks: Mapping[str, str]
-    ) -> int:
-        changed = 0
-        for part in batched(known, 500):
-            ids = [names[e.guid][0] for e in part]
-            rows = {row.episode_id: row for row in self.session.scalars(select(Episode).where(Episode.episode_id.in_(ids)))}
-            for episode in part:
-                row = rows[names[episode.guid][0]]
-                facts = self._facts(episode, row.first_seen)
-                if row.feed_id != self.feed.feed_id or row.facts == facts:
-                    continue
-                row.facts, row.title_key, row.audio_key = facts, title_key(episode.title), same_episode_key(episode)
-                changed += 1
-            self.session.connection().execute(
-                _REMARK, [{"feed": self.feed.feed_id, "name": e.guid, "mark": marks[e.guid]} for e in part]
-            )
-        return changed
+    def __post_init__(self) -> None:
+        self.marks = dict(zip((e.guid for e in self.changes.episodes), self.changes.fingerprints, strict=True))
 
-    def _rename(self, fresh: Sequence[ParsedEpisode], marks: Mapping[str, str]) -> set[str]:
-        """New names of known episodes: the old name has gone from the feed, audio or title and day are the same."""
-        done: set[str] = set()
-        taken: set[str] = set()
-        for episode in fresh:
-            audio, title = same_episode_key(episode), title_key(episode.title)
-            if audio is None and title is None:
-                continue
-            same = (Episode.audio_key == audio) if audio else (Episode.title_key == title)
-            same = same | (Episode.title_key == title) if audio and title else same
-            for row in self.session.scalars(
-                select(Episode).where(Episode.feed_id == self.feed.feed_id, same).order_by(Episode.episode_id)
-            ):
-                if row.episode_id in taken or not ((audio and row.audio_key == audio) or _same_day(row, episode)):
-                    continue
-                names = set(
-                    self.session.scalars(
-                        select(EpisodeName.guid).where(
-                            EpisodeName.feed_id == self.feed.feed_id, EpisodeName.episode_id == row.episode_id
-                        )
-                    )
-                )
-                if names & self.changes.present:
-                    continue
-                row.facts = self._facts(episode, row.first_seen)
-                row.audio_key, row.title_key = audio, title
-                self._name([(episode.guid, row.episode_id)], marks)
-                taken.add(row.episode_id)
-                done.add(episode.guid)
-                break
-        return done
-
-    def _join_settled(self, fresh: Sequence[ParsedEpisode], marks: Mapping[str, str]) -> set[str]:
-        """Names for episodes that another feed brought in an earlier scan."""
-        done: set[str] = set()
-        for part in batched(fresh, 500):
-            keys = {same_episode_key(e): e for e in part}
-            rows = self.session.scalars(
-                select(Episode).where(
-                    Episode.audio_key.in_([key for key in keys if key]),
-                    Episode.feed_id != self.feed.feed_id,
-                    Episode.first_seen < self.now,
-                )
-            )
-            twins: dict[str, list[Episode]] = {}
-            for row in rows:
-                twins.setdefault(row.audio_key or "", []).append(row)
-            counted = Counter(same_episode_key(e) for e in part)
-            for key, found in twins.items():
-                if len(found) > 1 or counted[key] > 1:
-                    continue
-                (row,), episode = found, keys[key]
-                self._name([(episode.guid, row.episode_id)], marks)
-                done.add(episode.guid)
-                if episode.transcripts and not row.facts["transcripts"] and not _looked_at(self.session, row.episode_id):
-                    # A network's feed repeats its shows' episodes with less said about them; the show's own feed is the better source.
-                    row.feed_id, row.facts = self.feed.feed_id, self._facts(episode, row.first_seen)
-        return done
-
-    def _add(self, fresh: Sequence[ParsedEpisode], marks: Mapping[str, str]) -> int:
-        today = self.now.astimezone(self.tz).date()
-        rows: list[dict[str, Any]] = []
-        for episode in fresh:
-            usable = date_flag(episode.published, episode.published_raw, now=self.now) is None
-            published = episode.published if self.first_scan and usable else None
-            # A date in the future orders nothing; such an episode is of the day on which it was seen.
-            available_on = published.astimezone(self.tz).date() if published and published <= self.now else today
-            rows.append(
-                {
-                    "episode_id": content_key("episode", self.feed.feed_id, episode.guid)[:16],
-                    "feed_id": self.feed.feed_id,
-                    "audio_key": same_episode_key(episode),
-                    "title_key": title_key(episode.title),
-                    "first_seen": self.now,
-                    "available_on": available_on,
-                    "settled": False,
-                    "facts": self._facts(episode, self.now),
-                }
-            )
-        self.rows.episodes.extend(rows)
-        self._name([(e.guid, row["episode_id"]) for e, row in zip(fresh, rows, strict=True)], marks)
-        return len(rows)
-
-    def _name(self, names: Sequence[tuple[str, str]], marks: Mapping[str, str]) -> None:
-        self.rows.names.extend(
-            {"feed_id": self.feed.feed_id, "guid": guid, "episode_id": episode_id, "fingerprint": marks[guid]}
-            for guid, episode_id in names
-        )
-
-    def _facts(self, episode: ParsedEpisode, first_seen: datetime) -> dict[str, Any]:
+    def facts(self, episode: ParsedEpisode, first_seen: datetime) -> ParsedEpisode:
         """An unusable date gives way to the moment of first sight, and is kept as written beside the reason."""
         flag = date_flag(episode.published, episode.published_raw, now=first_seen)
-        values: dict[str, Any] = {}
         if flag is not None:
             raw = episode.published_raw or (episode.published.isoformat() if episode.published else None)
-            values = {"published": first_seen, "published_raw": raw, "date_flag": flag}
-        elif episode.published is not None and episode.published < self.horizon and episode.description:
+            return episode.model_copy(update={"published": first_seen, "published_raw": raw, "date_flag": flag})
+        if episode.published is not None and episode.published < self.horizon and episode.description:
             # Only the identity of old episodes is needed, and there are hundreds a feed.
-            values = {"description": ""}
-        return (episode.model_copy(update=values) if values else episode).model_dump(mode="json")
+            return episode.model_copy(update={"description": ""})
+        return episode
 
 
-_REMARK = (
-    _NAMES.update()
-    .where(EpisodeName.feed_id == bindparam("feed"), EpisodeName.guid == bindparam("name"))
-    .values(fingerprint=bindparam("mark"))
-)
+def _record_feeds(session: Session, arrivals: Sequence[_Arrival]) -> None:
+    told = [
+        {
+            "id": arrival.feed_id, "said": podcast.title, "page": podcast.link, "what": podcast, "show": show_key(podcast.title),
+        }
+        for arrival in arrivals if (podcast := arrival.changes.podcast) is not None
+    ]  # fmt: skip
+    if told:
+        session.connection().execute(_TOLD, told)
+    read = [
+        {
+            "id": arrival.feed_id, "read": arrival.now, "mark": arrival.changes.channel_fingerprint,
+            "asks": arrival.changes.hints if arrival.changes.hints != PollHints() else None,
+        }
+        for arrival in arrivals
+    ]  # fmt: skip
+    if read:
+        session.connection().execute(_READ, read)
+
+
+def _compare(session: Session, arrivals: Sequence[_Arrival]) -> None:
+    """Tell known episodes from fresh ones. A feed that was never read has no names yet."""
+    asked = [(arrival.feed_id, name) for arrival in arrivals if not arrival.first_scan for name in arrival.marks]
+    found: dict[tuple[str, str], tuple[str, str | None]] = {}
+    for part in batched(asked, 250):
+        rows = session.execute(
+            select(EpisodeName.feed_id, EpisodeName.guid, EpisodeName.episode_id, EpisodeName.fingerprint).where(
+                tuple_(EpisodeName.feed_id, EpisodeName.guid).in_(part)
+            )
+        )
+        found |= {(feed_id, name): (episode_id, mark) for feed_id, name, episode_id, mark in rows}
+    for arrival in arrivals:
+        for episode in arrival.changes.episodes:
+            episode_id, mark = found.get((arrival.feed_id, episode.guid), (None, None))
+            if episode_id is None:
+                arrival.fresh.append(episode)
+            elif mark != arrival.marks[episode.guid]:
+                arrival.known.append((episode, episode_id))
+
+
+def _revise(session: Session, arrivals: Sequence[_Arrival]) -> None:
+    known = [(arrival, episode, episode_id) for arrival in arrivals for episode, episode_id in arrival.known]
+    for part in batched(known, 500):
+        ids = [episode_id for _, _, episode_id in part]
+        rows = {row.episode_id: row for row in session.scalars(select(Episode).where(Episode.episode_id.in_(ids)))}
+        for arrival, episode, episode_id in part:
+            row = rows[episode_id]
+            facts = arrival.facts(episode, row.first_seen).model_dump(mode="json")
+            if row.feed_id != arrival.feed_id or row.facts == facts:
+                continue
+            row.facts, row.title_key, row.audio_key = facts, title_key(episode.title), same_episode_key(episode)
+            arrival.changed += 1
+        session.connection().execute(
+            _REMARK, [{"feed": arrival.feed_id, "name": e.guid, "mark": arrival.marks[e.guid]} for arrival, e, _ in part]
+        )
+
+
+def _rename(session: Session, arrivals: Sequence[_Arrival]) -> None:
+    """New names of known episodes: the old name has gone from the feed, audio or title and day are the same."""
+    asked = [
+        (arrival, episode, same_episode_key(episode), title_key(episode.title))
+        for arrival in arrivals
+        if not (arrival.first_scan or arrival.changes.partial)
+        for episode in arrival.fresh
+    ]
+    taken: set[str] = set()
+    renamed: set[tuple[str, str]] = set()
+    for part in batched(asked, 250):
+        audio_keys = {audio for _, _, audio, _ in part if audio}
+        titles = {(arrival.feed_id, title) for arrival, _, _, title in part if title}
+        alike = select(Episode).order_by(Episode.episode_id)
+        same: dict[tuple[str, str], list[Episode]] = {}
+        for row in session.scalars(alike.where(Episode.audio_key.in_(audio_keys))):
+            same.setdefault((row.feed_id, row.audio_key or ""), []).append(row)
+        for row in session.scalars(alike.where(tuple_(Episode.feed_id, Episode.title_key).in_(titles))):
+            same.setdefault((row.feed_id, row.title_key or ""), []).append(row)
+        names: dict[str, set[str]] = {}
+        for ids in batched({row.episode_id for rows in same.values() for row in rows}, 500):
+            for name in session.scalars(select(EpisodeName).where(EpisodeName.episode_id.in_(ids))):
+                names.setdefault(name.feed_id + name.episode_id, set()).add(name.guid)
+        for arrival, episode, audio, title in part:
+            feed_id = arrival.feed_id
+            candidates = list(same.get((feed_id, audio or ""), ()))
+            candidates += [row for row in same.get((feed_id, title or ""), []) if _same_day(row, episode)]
+            gone = [
+                row
+                for row in candidates
+                if row.episode_id not in taken and arrival.changes.present.isdisjoint(names.get(feed_id + row.episode_id, ()))
+            ]
+            if not gone:
+                continue
+            found = min(gone, key=lambda row: row.episode_id)
+            found.facts = arrival.facts(episode, found.first_seen).model_dump(mode="json")
+            found.audio_key, found.title_key = audio, title
+            taken.add(found.episode_id)
+            renamed.add((feed_id, episode.guid))
+            arrival.named.append((episode.guid, found.episode_id))
+            arrival.changed += 1
+    for arrival in arrivals:
+        arrival.fresh = [episode for episode in arrival.fresh if (arrival.feed_id, episode.guid) not in renamed]
+
+
+def _add(session: Session, arrivals: Sequence[_Arrival], tz: ZoneInfo) -> None:
+    rows: list[dict[str, Any]] = []
+    for arrival in arrivals:
+        now = arrival.now
+        today = now.astimezone(tz).date()
+        for episode in arrival.fresh:
+            usable = date_flag(episode.published, episode.published_raw, now=now) is None
+            published = episode.published if arrival.first_scan and usable else None
+            episode_id = content_key("episode", arrival.feed_id, episode.guid)[:16]
+            rows.append(
+                {
+                    "episode_id": episode_id,
+                    "feed_id": arrival.feed_id,
+                    "audio_key": same_episode_key(episode),
+                    "title_key": title_key(episode.title),
+                    "first_seen": now,
+                    # A date in the future orders nothing; such an episode is of the day on which it was seen.
+                    "available_on": published.astimezone(tz).date() if published and published <= now else today,
+                    "settled": False,
+                    "facts": arrival.facts(episode, now),
+                }
+            )
+            arrival.named.append((episode.guid, episode_id))
+    session.flush()
+    if rows:
+        session.connection().execute(_EPISODES.insert(), rows)
+    names = [
+        {"feed_id": arrival.feed_id, "guid": guid, "episode_id": episode_id, "fingerprint": arrival.marks[guid]}
+        for arrival in arrivals
+        for guid, episode_id in arrival.named
+    ]
+    if names:
+        session.connection().execute(_NAMES.insert(), names)
 
 
 def _same_day(row: Episode, episode: ParsedEpisode) -> bool:
@@ -316,7 +311,3 @@ def _same_day(row: Episode, episode: ParsedEpisode) -> bool:
     if before.date_flag or before.published is None or episode.published is None:
         return False
     return title_key(before.title) == title_key(episode.title) and abs(before.published - episode.published) <= timedelta(days=1)
-
-
-def _looked_at(session: Session, episode_id: str) -> bool:
-    return session.scalar(select(EpisodeDay.day).where(EpisodeDay.episode_id == episode_id).limit(1)) is not None

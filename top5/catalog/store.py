@@ -5,6 +5,7 @@ Does not belong here: any decision that needs no row (identity of an episode, wh
 in and out (`model`), how a scan's rows are written (`arrivals`, `twins`).
 """
 
+import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
@@ -160,9 +162,9 @@ class Catalog:
 
     def known_items(self, feed_id: str) -> dict[str, str | None]:
         """Fingerprint by GUID of every item that a feed was ever seen to have."""
-        with self.transaction() as session:
-            rows = session.execute(select(EpisodeName.guid, EpisodeName.fingerprint).where(EpisodeName.feed_id == feed_id))
-            return {row.guid: row.fingerprint for row in rows}
+        with self.statements() as connection:
+            rows = connection.execute(select(EpisodeName.guid, EpisodeName.fingerprint).where(EpisodeName.feed_id == feed_id))
+            return dict[str, str | None]((row.guid, row.fingerprint) for row in rows)
 
     def host_waits(self, now: datetime) -> dict[str, datetime]:
         """Hosts that asked to be left alone beyond `now`, with the moment until which."""
@@ -380,8 +382,13 @@ class Catalog:
             return session.scalar(select(func.coalesce(func.sum(Spend.usd), 0.0)).where(Spend.day == day)) or 0.0
 
 
+def _to_json(value: object) -> str:
+    """Models are written as they are; to make dictionaries of thousands first is slow."""
+    return value.model_dump_json() if isinstance(value, BaseModel) else json.dumps(value)
+
+
 def _connect(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, json_serializer=_to_json)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy import Table, and_, bindparam, func, select
 from sqlalchemy import update as update_table
 from sqlalchemy.orm import Session
 
@@ -29,10 +29,18 @@ class _Twin:
     feed_id: str
     first_seen: datetime
     looked_at: bool
+    transcripts: bool
     order: tuple[datetime, str]
 
 
-_TWIN_COLUMNS = (Episode.episode_id, Episode.feed_id, Episode.first_seen, Feed.added_at, Feed.url)
+_TWIN_COLUMNS = (
+    Episode.episode_id,
+    Episode.feed_id,
+    Episode.first_seen,
+    Episode.facts[("transcripts", 0, "url")].as_string().label("transcript"),
+    Feed.added_at,
+    Feed.url,
+)
 
 
 def _twins(session: Session, rows: Sequence[Any]) -> list[_Twin]:
@@ -41,7 +49,15 @@ def _twins(session: Session, rows: Sequence[Any]) -> list[_Twin]:
     for part in batched(ids, 500):
         looked_at |= set(session.scalars(select(EpisodeDay.episode_id).where(EpisodeDay.episode_id.in_(part))))
     return [
-        _Twin(row.episode_id, row.feed_id, row.first_seen, row.episode_id in looked_at, (row.added_at, row.url)) for row in rows
+        _Twin(
+            row.episode_id,
+            row.feed_id,
+            row.first_seen,
+            row.episode_id in looked_at,
+            row.transcript is not None,
+            (row.added_at, row.url),
+        )
+        for row in rows
     ]
 
 
@@ -62,18 +78,24 @@ def _same_audio(session: Session) -> list[list[_Twin]]:
 def _same_show_and_title(session: Session) -> list[list[_Twin]]:
     shows = select(Feed.show_key).where(Feed.show_key.is_not(None), Feed.status != "removed").group_by(Feed.show_key)
     unsettled = select(Episode.title_key).where(_UNSETTLED, Episode.title_key.is_not(None))
+    alike = (
+        select(Feed.show_key, Episode.title_key)
+        .join(Feed, Feed.feed_id == Episode.feed_id)
+        .where(Feed.show_key.in_(shows.having(func.count() > 1)), Episode.title_key.in_(unsettled))
+        .group_by(Feed.show_key, Episode.title_key)
+        .having(func.count() > 1)
+        .subquery()
+    )
     rows = session.execute(
         select(Episode.title_key, Feed.show_key, Episode.facts, *_TWIN_COLUMNS)
         .join(Feed, Feed.feed_id == Episode.feed_id)
-        .where(Feed.show_key.in_(shows.having(func.count() > 1)), Episode.title_key.in_(unsettled))
+        .join(alike, and_(alike.c.show_key == Feed.show_key, alike.c.title_key == Episode.title_key))
     ).all()
     groups: dict[tuple[str, str], list[tuple[_Twin, dict[str, Any]]]] = {}
     for row, twin in zip(rows, _twins(session, rows), strict=True):
         groups.setdefault((row.show_key or "", row.title_key or ""), []).append((twin, row.facts))
     found: list[list[_Twin]] = []
     for _, group in sorted(groups.items()):
-        if len(group) < 2:
-            continue
         first, *others = (ParsedEpisode.model_validate(facts) for _, facts in sorted(group, key=lambda pair: pair[0].episode_id))
         if all(same_telling(first, other) for other in others):
             found.append([twin for twin, _ in group])
@@ -82,28 +104,18 @@ def _same_show_and_title(session: Session) -> list[list[_Twin]]:
 
 def _merge(session: Session, groups: Sequence[Sequence[_Twin]], gone: dict[str, int]) -> None:
     """One episode of each group: names move to the one that stays, the others go."""
-    groups = [group for group in groups if 1 < len(group) == len({twin.feed_id for twin in group})]
-    rows: dict[str, Episode] = {}
-    for ids in batched([twin.episode_id for group in groups for twin in group], 500):
-        rows |= {row.episode_id: row for row in session.scalars(select(Episode).where(Episode.episode_id.in_(ids)))}
     moves: list[dict[str, str]] = []
     for group in groups:
-        owner, *others = sorted(
-            group,
-            key=lambda twin: (
-                not twin.looked_at,
-                twin.first_seen,
-                not rows[twin.episode_id].facts.get("transcripts"),
-                twin.order,
-            ),
-        )
-        kept = rows[owner.episode_id]
+        if len(group) != len({twin.feed_id for twin in group}):
+            continue
+        owner, *others = sorted(group, key=lambda twin: (not twin.looked_at, twin.first_seen, not twin.transcripts, twin.order))
+        told = owner.transcripts or owner.looked_at
         for other in others:
             if other.looked_at:
                 continue
-            facts = rows[other.episode_id].facts
-            if facts.get("transcripts") and not kept.facts.get("transcripts") and not owner.looked_at:
-                kept.feed_id, kept.facts = other.feed_id, facts
+            if other.transcripts and not told:
+                kept, richer = session.get_one(Episode, owner.episode_id), session.get_one(Episode, other.episode_id)
+                kept.feed_id, kept.facts, told = richer.feed_id, richer.facts, True
             moves.append({"loser": other.episode_id, "winner": owner.episode_id})
             gone[other.feed_id] = gone.get(other.feed_id, 0) + 1
     if moves:

@@ -197,15 +197,14 @@ def _pieces(body: bytes) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     position = 0
     while match := _ITEM_BEGINS.search(body, position):
-        start = match.start()
-        closing = b"</%s>" % match[1]
-        end = body.find(closing, start) + len(closing)
-        if end < start or any(body.count(begin, start, end) != body.count(close, start, end) for begin, close in _ENCLOSING):
+        start, name = match.start(), match[1]
+        closing = body.find(b"</%s>" % name, start)
+        if closing < 0 or body.find(b"<%s>" % name, start + 1, closing) >= 0:
             return []
-        if body.find(b"<%s>" % match[1], start + 1, end) >= 0:
+        position = closing + len(name) + 3
+        if any(body.count(begins, start, position) != body.count(ends, start, position) for begins, ends in _ENCLOSING):
             return []
-        found.append((start, end))
-        position = end
+        found.append((start, position))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -163,8 +163,8 @@ class Catalog:
     def known_items(self, feed_id: str) -> dict[str, str | None]:
         """Fingerprint by GUID of every item that a feed was ever seen to have."""
         with self.statements() as connection:
-            rows = connection.execute(select(EpisodeName.guid, EpisodeName.fingerprint).where(EpisodeName.feed_id == feed_id))
-            return dict[str, str | None]((row.guid, row.fingerprint) for row in rows)
+            rows = connection.execute(_KNOWN_ITEMS, {"feed": feed_id})
+            return dict[str, str | None]((name, mark) for name, mark in rows)
 
     def host_waits(self, now: datetime) -> dict[str, datetime]:
         """Hosts that asked to be left alone beyond `now`, with the moment until which."""
@@ -399,6 +399,8 @@ def _connect(url: str) -> Engine:
     return engine
 
 
+# Asked once a feed and scan.
+_KNOWN_ITEMS = select(EpisodeName.guid, EpisodeName.fingerprint).where(EpisodeName.feed_id == bindparam("feed"))
 _STATE_COLUMNS = tuple(getattr(Feed, field.name) for field in fields(FeedState))
 
 

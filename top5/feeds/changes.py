@@ -71,10 +71,11 @@ _RICH = frozenset({
 })  # fmt: skip
 _WINDOWS = {code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _ITEM_BEGINS = re.compile(rb"<(item|entry)[\s>]")
-_ENCLOSING = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"))
+_ENCLOSING = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>"))
 _RAW_DATE = re.compile(rb"<(?:pubDate|published|updated|dc:date)>\s*([^<]{6,60})")
 _WHOLE = "w"
 """Begins the channel's fingerprint of a feed that was read whole, so that what is left of it later is read in the same way."""
+_MOST_ROUNDS = 3
 _NEWEST = 12
 _MAX_UNDATED = 100
 _DATES: Mapping[tuple[str, str], int] = {
@@ -144,7 +145,7 @@ class _Sieve:
         sketch = _sketch(children, extras, url)
         item = _Item(sketch.guid, mark, sketch.published_raw or "")
         self.items.append(item)
-        if known.get(sketch.guid) == mark:
+        if self.marks is None and known.get(sketch.guid) == mark:
             return False
         if self._must_be_read(sketch):
             notes = _show_notes(children) if element.tag == "item" else None
@@ -195,15 +196,17 @@ def read_changes(
 def _pieces(body: bytes) -> list[tuple[int, int]]:
     """Where the bytes of each item begin and end; nothing where markup cannot be told from text without parsing."""
     found: list[tuple[int, int]] = []
+    enclosing = [(begins, ends) for begins, ends in _ENCLOSING if begins in body]
     position = 0
     while match := _ITEM_BEGINS.search(body, position):
         start, name = match.start(), match[1]
         closing = body.find(b"</%s>" % name, start)
         if closing < 0 or body.find(b"<%s>" % name, start + 1, closing) >= 0:
             return []
-        position = closing + len(name) + 3
-        if any(body.count(begins, start, position) != body.count(ends, start, position) for begins, ends in _ENCLOSING):
+        if any(body.rfind(begins, start, closing) > body.rfind(ends, start, closing) for begins, ends in enclosing):
+            # What looks like an end tag is text.
             return []
+        position = closing + len(name) + 3
         found.append((start, position))
     return found
 
@@ -212,6 +215,34 @@ def _read_unknown(
     body: bytes, pieces: Sequence[tuple[int, int]], marks: Sequence[str], names: Mapping[str, str], asked: _Asked
 ) -> FeedChanges | None:
     """A feed without the bytes of the items whose fingerprint is in `names`; None where the others cannot be read without them."""
+    whole = (asked.channel_known or "").startswith(_WHOLE)
+    for _ in range(_MOST_ROUNDS):
+        left, fresh = _without(body, pieces, marks, names)
+        still = {names[mark] for mark in marks if mark in names}
+        changes = None if whole else _read_cut(left, fresh, asked)
+        changes = changes or _read_whole(left, fresh, asked, exactly=True)
+        if changes is None:
+            return None
+        shared = changes.present & still
+        if not shared:
+            ends = pieces if len(pieces) <= 2 * _NEWEST else (*pieces[:_NEWEST], *pieces[-_NEWEST:])
+            dates = [match[1].decode("latin-1").strip() for start, end in ends if (match := _RAW_DATE.search(body, start, end))]
+            more = {
+                "present": changes.present | still,
+                "items": changes.items + len(still),
+                "dates": _newest(dates),
+                "warnings": (*changes.warnings, *_too_many(len(pieces))),
+            }
+            return changes.model_copy(update=more)
+        # Which of several items keeps their name is told by all of them.
+        names = {mark: name for mark, name in names.items() if name not in shared}
+    return None
+
+
+def _without(
+    body: bytes, pieces: Sequence[tuple[int, int]], marks: Sequence[str], names: Mapping[str, str]
+) -> tuple[bytes, list[str]]:
+    """The body without known items, and the fingerprints of those that are left."""
     rest: list[bytes] = []
     fresh: list[str] = []
     position = 0
@@ -222,23 +253,7 @@ def _read_unknown(
         # What is left out becomes nothing, so that what stands between items stays as it was.
         rest.append(body[position:start])
         position = end
-    left = b"".join((*rest, body[position:]))
-    still = {names[mark] for mark in marks if mark in names}
-    whole = (asked.channel_known or "").startswith(_WHOLE)
-    changes = None if whole else _read_cut(left, fresh, asked)
-    changes = changes or _read_whole(left, fresh, asked, exactly=True)
-    if changes is None or changes.present & still:
-        return None
-    ends = pieces if len(pieces) <= 2 * _NEWEST else (*pieces[:_NEWEST], *pieces[-_NEWEST:])
-    dates = [match[1].decode("latin-1").strip() for start, end in ends if (match := _RAW_DATE.search(body, start, end))]
-    return changes.model_copy(
-        update={
-            "present": changes.present | still,
-            "items": changes.items + len(still),
-            "dates": _newest(dates),
-            "warnings": (*changes.warnings, *_too_many(len(pieces))),
-        }
-    )
+    return b"".join((*rest, body[position:])), fresh
 
 
 def _read_cut(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges | None:
@@ -280,7 +295,11 @@ def _read_cut(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges |
     items = _told_apart(sieve.items, warnings)
     if items is None:
         return None
-    changed = [(item.episode, item.fingerprint) for item in items if item.episode is not None]
+    changed = [
+        (item.episode, item.fingerprint)
+        for item in items
+        if item.episode is not None and asked.known.get(item.name) != item.fingerprint
+    ]
     return FeedChanges(
         podcast=podcast,
         channel_fingerprint=mark,

@@ -92,6 +92,15 @@ def test_odd_feeds_are_read_as_feedparser_reads_them_and_remembered_all_the_same
     assert (again.podcast, again.episodes, again.present) == (None, (), first.present)
 
 
+def test_of_several_items_under_one_name_the_known_ones_are_read_again_with_a_new_one() -> None:
+    first, second = item("a", audio="https://cdn.example/1.mp3"), item("a", audio="https://cdn.example/2.mp3")
+    before = read_changes(rss(item("z"), first, second), url=URL)
+    body = rss(item("a", audio="https://cdn.example/3.mp3"), item("z"), first, second)
+    after = read_changes(body, url=URL, known=known(before), channel_known=before.channel_fingerprint, first=False)
+    assert guids(after) == ["https://cdn.example/3.mp3"]
+    assert after.present == {episode.guid for episode in parse_feed(body, url=URL).episodes}
+
+
 def test_a_change_behind_what_looks_like_an_end_tag_is_seen() -> None:
     one = item("a").replace("Notes", "<![CDATA[</item>]]> Notes")
     before = read_changes(rss(one), url=URL)

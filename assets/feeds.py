@@ -1,5 +1,7 @@
 """The asset `feeds`: one scan of every subscription."""
 
+from dataclasses import asdict
+
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from assets.workspace import OWNERS, RETRIES, Workspace, check_rows, check_specs, counts, failures_named, run_async, tell
@@ -30,7 +32,7 @@ def feeds(context: AssetExecutionContext, workspace: Workspace) -> MaterializeRe
                 on_row=lambda row: tell(f"{row.title}: {row.reason}", feed_id=row.feed_id),
             )
         )
-        landed = [row.model_dump() for row in rows]
+        landed = [asdict(row) for row in rows]
         # A scan's record is never replaced: a run that is repeated with the same clock finds nothing due.
         size = workspace.lake.write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), landed) if landed else 0
         failing = [feed for feed in catalog.feeds() if feed.failures]

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -144,7 +145,7 @@ def scan_command(
         due = catalog.feeds("active") if everything else catalog.due_feeds(now)
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}"),
             TimeElapsedColumn(),
@@ -158,7 +159,7 @@ def scan_command(
             rows = asyncio.run(scan(catalog, settings.scan, now=now, tz=settings.tz, feeds=due, on_row=advance))
         waiting = [feed.next_poll for feed in catalog.feeds("active") if feed.next_poll is not None]
     if rows:
-        Lake(settings.lake_path).write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), [row.model_dump() for row in rows])
+        Lake(settings.lake_path).write_table("scans", now.strftime("%Y-%m-%dT%H%M%SZ"), [asdict(row) for row in rows])
     console = Console()
     console.print(
         f"{len(rows)} feeds, {sum(row.new for row in rows)} new episodes, {sum(row.bytes for row in rows) / 1e6:.1f} MB"

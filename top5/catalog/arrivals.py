@@ -59,6 +59,18 @@ _SUCCEEDED = (
         full_at=case((bindparam("full", type_=Boolean), _SCANNED), else_=Feed.full_at),
     )
 )
+# Most polls of most scans, and half as much to bind.
+_UNCHANGED = (
+    _FEEDS.update()
+    .where(Feed.feed_id == bindparam("id"))
+    .values(
+        scanned_at=bindparam("scanned"),
+        succeeded_at=bindparam("scanned"),
+        reason=bindparam("why"),
+        next_poll=bindparam("next"),
+        interval=bindparam("every"),
+    )
+)
 _READ = (
     _FEEDS.update()
     .where(Feed.feed_id == bindparam("id"))
@@ -90,7 +102,19 @@ def record_polls(session: Session, updates: Sequence[ScanUpdate]) -> None:
                 for update in failed
             ],
         )  # fmt: skip
-    plain = [update for update in updates if update.ok]
+    unchanged = [update for update in updates if update.unchanged]
+    if unchanged:
+        session.connection().execute(
+            _UNCHANGED,
+            [
+                {
+                    "id": update.feed_id, "scanned": update.now, "why": update.reason, "next": update.next_poll,
+                    "every": update.interval,
+                }
+                for update in unchanged
+            ],
+        )  # fmt: skip
+    plain = [update for update in updates if update.ok and not update.unchanged]
     if plain:
         session.connection().execute(
             _SUCCEEDED,

@@ -50,7 +50,7 @@ class ScanUpdate:
     """What one poll changes: the feed's new state, and what is new in it where there was a new body.
 
     `moved_to` is a permanent redirect target that was confirmed and becomes the feed's URL; `host_wait` a host and the moment until
-    which it asks to be left alone; `full` says that no validators were sent.
+    which it asks to be left alone; `full` says that no validators were sent, `unchanged` that nothing but reason, times and plan is new.
     """
 
     feed_id: str
@@ -68,6 +68,7 @@ class ScanUpdate:
     next_poll: datetime | None = None
     interval: float | None = None
     full: bool = False
+    unchanged: bool = False
     host_wait: tuple[str, datetime] | None = None
 
 

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, create_engine, event, func, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -139,24 +139,21 @@ class Catalog:
                 raise PermanentError("unknown_feed", f"{mask_url(url_or_id)} is not followed; `top5 feeds list` shows what is.")
             feed.status = "removed"
             row = session.execute(select(*_STATE_COLUMNS).where(Feed.feed_id == feed.feed_id)).one()
-            return _state(tuple(row))
+            return FeedState(*row)
 
     def feeds(self, *statuses: str) -> list[FeedState]:
         """Subscriptions with one of the statuses (`active`, `gone`, `removed`; all but removed by default), oldest first."""
         wanted = statuses or ("active", "gone")
-        with self.transaction() as session:
-            rows = session.execute(select(*_STATE_COLUMNS).where(Feed.status.in_(wanted)).order_by(Feed.added_at, Feed.url))
-            return [_state(tuple(row)) for row in rows]
+        return self._states(Feed.status.in_(wanted))
 
     def due_feeds(self, now: datetime) -> list[FeedState]:
         """Active subscriptions whose next poll is not after `now`, oldest subscription first."""
-        with self.transaction() as session:
-            rows = session.execute(
-                select(*_STATE_COLUMNS)
-                .where(Feed.status == "active", (Feed.next_poll.is_(None)) | (Feed.next_poll <= now))
-                .order_by(Feed.added_at, Feed.url)
-            )
-            return [_state(tuple(row)) for row in rows]
+        return self._states((Feed.status == "active") & ((Feed.next_poll.is_(None)) | (Feed.next_poll <= now)))
+
+    def _states(self, which: ColumnElement[bool]) -> list[FeedState]:
+        with self.statements() as connection:
+            rows = connection.execute(select(*_STATE_COLUMNS).where(which).order_by(Feed.added_at, Feed.url))
+            return [FeedState(*row) for row in rows]
 
     # Scans
 
@@ -402,10 +399,6 @@ def _connect(url: str) -> Engine:
 # Asked once a feed and scan.
 _KNOWN_ITEMS = select(EpisodeName.guid, EpisodeName.fingerprint).where(EpisodeName.feed_id == bindparam("feed"))
 _STATE_COLUMNS = tuple(getattr(Feed, field.name) for field in fields(FeedState))
-
-
-def _state(row: Sequence[Any]) -> FeedState:
-    return FeedState(*row)
 
 
 def _is_waiting(session: Session, episode_id: str, day: date) -> bool:

@@ -16,8 +16,8 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -41,6 +41,8 @@ _MAX_RETRY_AFTER = 7 * 24 * 3600.0
 _PERMANENT_REDIRECTS = frozenset({301, 308})
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _PLAIN_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_PORTS = {"http": 80, "https": 443}
+_USUAL_URL = re.compile(r"(https?)://([A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?)(?::(\d{1,5}))?(?=[/?#]|$)")
 _UNUSABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -110,14 +112,33 @@ class BodyHold:
         if self.held:
             self._turns.release()
 
-    async def take(self, deadline: asyncio.Timeout) -> None:
+    async def take(self, deadline: "Deadline") -> None:
         """Wait for a turn; the wait does not count towards `deadline`."""
-        loop = asyncio.get_running_loop()
-        left = (deadline.when() or loop.time()) - loop.time()
-        deadline.reschedule(None)
-        await self._turns.acquire()
+        with deadline.paused():
+            await self._turns.acquire()
         self.held = True
-        deadline.reschedule(loop.time() + left)
+
+
+class Deadline:
+    """The end of a transfer, `seconds` from now, or earlier where the server falls silent for `stall` seconds after it was reached."""
+
+    def __init__(self, seconds: float, connect: float, stall: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end, self._stall = self._loop.time() + seconds, stall
+        self.timeout = asyncio.timeout(min(seconds, connect + stall))
+
+    def heard(self) -> None:
+        """The server said something."""
+        self.timeout.reschedule(min(self._end, self._loop.time() + self._stall))
+
+    @contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """A wait that is not the server's."""
+        before = self._loop.time()
+        self.timeout.reschedule(None)
+        yield
+        self._end += self._loop.time() - before
+        self.heard()
 
 
 # --- deciding -------------------------------------------------------------------------------------
@@ -135,6 +156,11 @@ class Target:
     def key(self) -> str:
         """`host:port`, IPv6 without brackets."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be printed."""
+        return mask_url(self.url)
 
     @property
     def literal(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -169,6 +195,11 @@ Verdict = Redirect | Body | NotModified
 
 def parse_target(url: str) -> Target:
     """Host and port behind a URL. Raises PermanentError: `not_http` for other schemes, `bad_url` for what cannot be read."""
+    usual = _USUAL_URL.match(url) if len(url) <= _MAX_URL and url.isascii() and url.isprintable() else None
+    if usual:
+        scheme, name, digits = usual.groups()
+        if digits is None or 0 < int(digits) < 65_536:
+            return Target(url, name.lower(), int(digits) if digits else _PORTS[scheme])
     shown = mask_url(url)
     if len(url) > _MAX_URL or _UNUSABLE.search(url):
         raise PermanentError("bad_url", f"{shown[:200]!r} is no usable URL; correct it.")
@@ -177,11 +208,11 @@ def parse_target(url: str) -> Target:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise PermanentError("bad_url", f"{shown[:200]!r} is no usable URL ({error}); correct it.") from error
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in _PORTS:
         raise PermanentError("not_http", f"{shown[:200]!r} is no http or https address; correct it.")
     if not host or port == 0:
         raise PermanentError("bad_url", f"{shown[:200]!r} names no host; correct it.")
-    return Target(url=url, host=host.split("%")[0], port=port or (443 if parts.scheme == "https" else 80))
+    return Target(url=url, host=host.split("%")[0], port=port or _PORTS[parts.scheme])
 
 
 def judge(target: Target, status: int, headers: Mapping[str, str], *, conditional: bool, now: datetime) -> Verdict:
@@ -189,8 +220,11 @@ def judge(target: Target, status: int, headers: Mapping[str, str], *, conditiona
 
     `conditional` says whether validators were sent: 304 without them is the server's mistake.
     """
-    shown = mask_url(target.url)
-    wait = retry_after_seconds(headers.get("Retry-After"), now=now)
+    if status == 304 and conditional:
+        return NotModified()
+    if 200 <= status < 300:
+        return Body()
+    shown = target.shown
     if status in _REDIRECTS:
         location = headers.get("Location", "").strip()
         try:
@@ -200,10 +234,7 @@ def judge(target: Target, status: int, headers: Mapping[str, str], *, conditiona
         if not following:
             raise PermanentError("bad_url", f"{shown} redirects to no usable address; tell the publisher or update the address.")
         return Redirect(following, permanent=status in _PERMANENT_REDIRECTS, status=status)
-    if status == 304 and conditional:
-        return NotModified()
-    if 200 <= status < 300:
-        return Body()
+    wait = retry_after_seconds(headers.get("Retry-After"), now=now)
     if status in (401, 407):
         raise PermanentError("unauthorised", f"{shown} asks for a login (HTTP {status}); put the private feed's full address in.")
     if status in (402, 403, 451):
@@ -227,7 +258,9 @@ def judge(target: Target, status: int, headers: Mapping[str, str], *, conditiona
 
 def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
     """Seconds (0 to a week) that a Retry-After header asks for, as number or date (RFC 9110, 10.2.3); None where unreadable."""
-    text = (value or "").strip()
+    if value is None:
+        return None
+    text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _MAX_RETRY_AFTER)
     try:
@@ -386,14 +419,19 @@ class _Guard:
     def __init__(self, allow: tuple[str, ...]) -> None:
         self._allow = frozenset(entry.strip().lower() for entry in allow)
         self._resolved: set[tuple[str, int]] = set()
+        self._checked: set[tuple[str, int]] = set()
 
     def allows_name(self, host: str, port: int) -> bool:
         return f"{host}:{port}".lower() in self._allow
 
     def check_target(self, target: Target) -> None:
+        """Raise PermanentError (`private_address`) where the host is a literal address that may not be dialled."""
+        if (target.host, target.port) in self._checked:
+            return
         literal = target.literal
         if literal is not None and not self.allows_name(target.host, target.port) and not is_public_address(str(literal)):
             raise _private(target)
+        self._checked.add((target.host, target.port))
 
     def remember(self, address: str, port: int) -> None:
         """An allowed name's address, so that the socket check lets it through."""
@@ -516,7 +554,8 @@ class Fetcher:
                 total=None,
                 connect=None,
                 sock_connect=settings.connect_timeout,
-                sock_read=settings.timeout / 2,
+                # Of the wait for an answer `Deadline` takes care, with one timer instead of two.
+                sock_read=None,
             ),
         )
         self._session = await self._exit.enter_async_context(session)
@@ -553,14 +592,17 @@ class Fetcher:
         if session is None:
             raise RuntimeError("Fetcher is used outside of `async with`")
         validators = validators or Validators()
+        target = parse_target(url)
         fetch = _Fetch(
             session=session,
             url=url,
             headers=_request_headers(validators, accept),
             own_headers=headers or {},
-            own_host=parse_target(url).key,
+            own_host=target.key if headers else "",
             validators=validators,
             limit=max_bytes or self._settings.max_bytes,
+            connect=self._settings.connect_timeout,
+            stall=self._settings.timeout / 2,
             sink=sink,
             now=self._now,
             hold=hold,
@@ -570,10 +612,12 @@ class Fetcher:
         seconds = 0.0
         current, permanent, seen = url, True, {url}
         for hop in range(self._settings.max_redirects + 1):
-            target = parse_target(current)
+            target = parse_target(current) if hop else target
             self._guard.check_target(target)
             # The host's turn first: whoever queues for a busy host must not occupy a place that others could use.
-            host_turn = self._hosts.setdefault(target.host, asyncio.Semaphore(self._settings.max_connections_per_host))
+            host_turn = self._hosts.get(target.host)
+            if host_turn is None:
+                host_turn = self._hosts[target.host] = asyncio.Semaphore(self._settings.max_connections_per_host)
             async with host_turn, self._transfers:
                 started = self._monotonic()
                 outcome = await fetch.hop(target, remaining)
@@ -595,7 +639,7 @@ class Fetcher:
         raise PermanentError("too_many_redirects", message)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Answer:
     verdict: Body | NotModified
     status: int
@@ -604,7 +648,7 @@ class _Answer:
     received: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Fetch:
     """The unchanging part of one fetch over all its hops."""
 
@@ -613,6 +657,8 @@ class _Fetch:
     headers: Mapping[str, str]
     validators: Validators
     limit: int
+    connect: float
+    stall: float
     sink: BinaryIO | None
     now: Callable[[], datetime]
     hold: BodyHold | None = None
@@ -621,12 +667,12 @@ class _Fetch:
 
     async def hop(self, target: Target, seconds: float) -> Redirect | _Answer:
         """One request within `seconds`; aiohttp's errors become ours."""
-        shown = mask_url(target.url)
         conditional = bool(self.validators.etag or self.validators.last_modified)
         headers = {**self.headers, **self.own_headers} if self.own_headers and target.key == self.own_host else self.headers
         try:
+            deadline = Deadline(seconds, self.connect, self.stall)
             async with (
-                asyncio.timeout(seconds) as deadline,
+                deadline.timeout,
                 self.session.get(_yarl(target), headers=headers, allow_redirects=False) as response,
             ):
                 verdict = judge(target, response.status, response.headers, conditional=conditional, now=self.now())
@@ -634,31 +680,35 @@ class _Fetch:
                     return verdict
                 if isinstance(verdict, NotModified):
                     return _Answer(verdict, response.status, response.headers, None, 0)
-                body, received = await self._read(response, shown, deadline)
+                body, received = await self._read(response, target.shown, deadline)
                 return _Answer(verdict, response.status, response.headers, body, received)
         except TimeoutError as error:
             # asyncio's and all of aiohttp's timeouts alike.
             raise _timed_out(target) from error
         except ValueError as error:
             # aiohttp's InvalidURL, yarl's complaints, and names that IDNA cannot encode.
-            raise PermanentError("bad_url", f"{shown[:200]!r} is no usable URL; correct it.") from error
+            raise PermanentError("bad_url", f"{target.shown[:200]!r} is no usable URL; correct it.") from error
         except aiohttp.ClientConnectorCertificateError as error:
-            message = f"{shown} has no valid certificate ({error.certificate_error}); tell the publisher."
+            message = f"{target.shown} has no valid certificate ({error.certificate_error}); tell the publisher."
             raise TransientError("connection", message[:400]) from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _PrivateAddressError):
                 raise _private(target) from error
             if isinstance(error, aiohttp.ClientConnectorDNSError):
-                raise TransientError("dns", f"The host of {shown} cannot be found; check its spelling and your DNS.") from error
+                raise TransientError(
+                    "dns", f"The host of {target.shown} cannot be found; check its spelling and your DNS."
+                ) from error
             raise TransientError(
-                "connection", f"{shown} cannot be reached ({_cause(error.os_error)}); it is tried again."
+                "connection", f"{target.shown} cannot be reached ({_cause(error.os_error)}); it is tried again."
             ) from error
         except aiohttp.ClientResponseError as error:
-            raise PermanentError("not_http", f"{shown} does not answer in proper HTTP; check the address.") from error
+            raise PermanentError("not_http", f"{target.shown} does not answer in proper HTTP; check the address.") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise TransientError("connection", f"{shown} broke off ({type(error).__name__}); it is tried again.") from error
+            raise TransientError(
+                "connection", f"{target.shown} broke off ({type(error).__name__}); it is tried again."
+            ) from error
 
-    async def _read(self, response: aiohttp.ClientResponse, shown: str, deadline: asyncio.Timeout) -> tuple[bytes | None, int]:
+    async def _read(self, response: aiohttp.ClientResponse, shown: str, deadline: Deadline) -> tuple[bytes | None, int]:
         too_large = PermanentError(
             "too_large", f"{shown} is larger than {self.limit} bytes; raise the limit (scan.max_bytes for feeds) if you trust it."
         )
@@ -670,6 +720,7 @@ class _Fetch:
         received = size = 0
         try:
             async for chunk in response.content.iter_any():
+                deadline.heard()
                 received += len(chunk)
                 if received > self.limit:
                     raise too_large
@@ -751,13 +802,12 @@ def _yarl(target: Target) -> URL:
 
 
 def _private(target: Target) -> PermanentError:
-    shown = mask_url(target.url)
     allow = f"if that is meant, add {target.key!r} to scan.allow_private"
-    return PermanentError("private_address", f"{shown} leads to a private address and is not fetched; {allow}.")
+    return PermanentError("private_address", f"{target.shown} leads to a private address and is not fetched; {allow}.")
 
 
 def _timed_out(target: Target) -> TransientError:
-    return TransientError("timeout", f"{mask_url(target.url)} did not finish in time; it is tried again.")
+    return TransientError("timeout", f"{target.shown} did not finish in time; it is tried again.")
 
 
 def _cause(error: OSError) -> str:

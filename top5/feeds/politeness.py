@@ -18,6 +18,7 @@ from top5.settings import ScanSettings
 REFUSALS = frozenset({"unauthorised", "forbidden", "not_found", "refused", "private_address", "not_http", "bad_url"})
 """Reasons that time alone seldom cures: their wait may grow to `max_backoff`, that of others to `max_interval`."""
 
+_NO_HINTS = PollHints()
 _DATELESS = 6 * 3600.0
 _FIRST_WAIT = 3600.0
 _HOST_WAIT = 900.0
@@ -29,7 +30,7 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])(?:s-maxage|max-age)\s*=\s*\"?(\d{1,9})", re.
 _NO_STORE = re.compile(r"(?:^|[,\s])(?:no-cache|no-store)(?:$|[,\s;])", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """When to poll next, and why, in the words of `top5 feeds check`. `interval` is in seconds, before jitter and skipped hours."""
 
@@ -53,7 +54,7 @@ def plan_next(
     `dates` are recent moments of publication, any order. The wait is shortened by up to a tenth, differently for each feed and poll, so
     that feeds added together do not stay together; the same arguments always give the same plan.
     """
-    hints = hints or PollHints()
+    hints = hints or _NO_HINTS
     why: list[str] = []
     wanted = _rhythm(sorted((date for date in dates if date <= now), reverse=True), now, why)
     promised = _promised_gap(frequency)
@@ -82,7 +83,7 @@ def plan_unchanged(
     """The next poll after one that found nothing: the `interval` before, longer by a twentieth, because silence tells too."""
     wanted = settings.max_interval / _POLLS_PER_SILENCE if interval is None else interval * 1.05
     fresh = max_age(cache_control)
-    return _planned(feed_id, now, settings, max(wanted, fresh or 0.0), hints or PollHints(), ["nothing new"])
+    return _planned(feed_id, now, settings, max(wanted, fresh or 0.0), hints or _NO_HINTS, ["nothing new"])
 
 
 def _planned(feed_id: str, now: datetime, settings: ScanSettings, wanted: float, hints: PollHints, why: list[str]) -> Plan:
@@ -117,9 +118,10 @@ def host_wait(reason: str, retry_after: float | None) -> float | None:
 
 def max_age(cache_control: str | None) -> float | None:
     """Seconds for which an answer stays fresh by its Cache-Control header (RFC 9111, 5.2.2), or None."""
-    text = cache_control or ""
-    match = _MAX_AGE.search(text)
-    return float(match[1]) if match and not _NO_STORE.search(text) else None
+    if not cache_control:
+        return None
+    match = _MAX_AGE.search(cache_control)
+    return float(match[1]) if match and not _NO_STORE.search(cache_control) else None
 
 
 def start_delay(feed_id: str, now: datetime, jitter: float) -> float:
@@ -156,6 +158,8 @@ def _promised_gap(frequency: UpdateFrequency | None) -> float | None:
 
 def _after_skipped(moment: datetime, hints: PollHints) -> datetime:
     """The first moment from `moment` on that lies in no skipped hour or day (RSS 2.0: GMT); a feed that skips all skips none."""
+    if not (hints.skip_hours or hints.skip_days):
+        return moment
     if len(hints.skip_hours) >= 24 or len(hints.skip_days) >= 7:
         return moment
     for _ in range(24 * 7):

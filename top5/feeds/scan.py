@@ -10,23 +10,23 @@ the event loop free. A scan that is killed has recorded whole polls only; the re
 
 import asyncio
 import hashlib
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp.abc import AbstractResolver
-from pydantic import BaseModel, ConfigDict
 
 from top5.catalog.model import FeedState, ScanUpdate
 from top5.catalog.store import Catalog
 from top5.errors import PermanentError, Top5Error, TransientError
 from top5.feeds.changes import read_changes
-from top5.feeds.fetch import BodyHold, Fetcher, FetchResult, LargeBodies, Validators
+from top5.feeds.fetch import Fetcher, FetchResult, LargeBodies, Validators
 from top5.feeds.model import PollHints
 from top5.feeds.politeness import Plan, host_wait, plan_next, plan_retry, plan_unchanged, start_delay
 from top5.settings import ScanSettings
@@ -34,12 +34,15 @@ from top5.urls import mask_url
 
 _BATCH = 200
 _HASHED_AT_ONCE = 1_000_000
+_Got = tuple[int | None, int]
+"""Status and size of an answer."""
+_HOST = re.compile(r"https?://([A-Za-z0-9.\-:]+)(?=[/?#]|$)")
+_NO_ANSWER: _Got = (None, 0)
 
 
-class ScanRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ScanRow:
     """One poll of one feed; a row of the lake table `scans`. `url` is masked, `seconds` is wall time."""
-
-    model_config = ConfigDict(frozen=True)
 
     scanned_at: datetime
     feed_id: str
@@ -90,10 +93,14 @@ def decide(
         plan = plan_unchanged(
             feed.feed_id, now, settings, interval=feed.interval, hints=hints, cache_control=outcome.cache_control
         )
+        unchanged = not (full or feed.failures or feed.message) and (
+            (outcome.etag, outcome.last_modified, moved, feed.redirect_seen) == (feed.etag, feed.last_modified, None, None)
+        )
         return ScanUpdate(
             feed_id=feed.feed_id,
             now=now,
             ok=True,
+            unchanged=unchanged,
             reason="not_modified" if outcome.not_modified else "same_content",
             etag=outcome.etag,
             last_modified=outcome.last_modified,
@@ -172,6 +179,9 @@ def hash_of(body: bytes) -> str:
 
 def host_of(url: str) -> str:
     """Host and port of a URL, in lower case; empty where it cannot be read."""
+    usual = _HOST.match(url)
+    if usual:
+        return usual[1].lower()
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
@@ -200,9 +210,7 @@ async def scan(
     merged = await asyncio.to_thread(catalog.settle_twins) if feeds else {}
     order = {feed.feed_id: number for number, feed in enumerate(feeds)}
     rows = sorted(work.rows, key=lambda row: order[row.feed_id])
-    return [
-        row.model_copy(update={"new": max(row.new - merged[row.feed_id], 0)}) if row.feed_id in merged else row for row in rows
-    ]
+    return [replace(row, new=max(row.new - merged[row.feed_id], 0)) if row.feed_id in merged else row for row in rows]
 
 
 class _Scan:
@@ -223,7 +231,7 @@ class _Scan:
         self.rows: list[ScanRow] = []
         self.large = LargeBodies()
         self.host_waits = catalog.host_waits(now)
-        self.pending: list[tuple[FeedState, ScanUpdate, FetchResult | None, float]] = []
+        self.pending: list[tuple[FeedState, ScanUpdate, _Got, float]] = []
         self.weight = 0.0
         self.recording = asyncio.Lock()
 
@@ -256,17 +264,17 @@ class _Scan:
         """One feed: ask, decide, hand over for recording."""
         until = self.host_waits.get(host)
         if until is not None:
-            self.add_row(feed, _host_waits(feed, self.now, until), None, 0.0, 0, 0)
+            self.add_row(feed, _host_waits(feed, self.now, until), _NO_ANSWER, 0.0, 0, 0)
             return
         started = monotonic()
         validators = validators_for(feed, self.now, self.settings)
         async with self.large.hold() as hold:
             try:
-                outcome = await self.fetch(feed, validators, hold)
+                outcome = await self.fetcher.fetch(feed.url, validators, hold=hold)
             except Top5Error as error:
                 outcome = error
             update = await self.decide(feed, outcome, full=validators is None)
-            got = replace(outcome, body=None) if isinstance(outcome, FetchResult) else None
+            got = (outcome.status, outcome.bytes_received) if isinstance(outcome, FetchResult) else _NO_ANSWER
             del outcome
             if update.host_wait:
                 self.host_waits[host] = update.host_wait[1]
@@ -275,10 +283,6 @@ class _Scan:
             if self.weight >= _BATCH:
                 # Inside the hold: what was read of a large body is on its way out before the next one is let in.
                 await self.record()
-
-    async def fetch(self, feed: FeedState, validators: Validators | None, hold: BodyHold) -> FetchResult:
-        """The answer; raises PermanentError or TransientError."""
-        return await self.fetcher.fetch(feed.url, validators, hold=hold)
 
     async def decide(self, feed: FeedState, outcome: FetchResult | Top5Error, *, full: bool) -> ScanUpdate:
         """`decide`, in the parser's thread where there is something to parse or much to hash."""
@@ -311,13 +315,11 @@ class _Scan:
             for (feed, update, got, seconds), (new, changed) in zip(batch, counts, strict=True):
                 self.add_row(feed, update, got, seconds, new, changed)
 
-    def add_row(
-        self, feed: FeedState, update: ScanUpdate, got: FetchResult | None, seconds: float, new: int, changed: int
-    ) -> None:
+    def add_row(self, feed: FeedState, update: ScanUpdate, got: _Got, seconds: float, new: int, changed: int) -> None:
         """One poll as it goes to the lake."""
         podcast = update.changes.podcast if update.changes else None
         shown = mask_url(feed.url)
-        row = ScanRow.model_construct(
+        row = ScanRow(
             scanned_at=self.now,
             feed_id=feed.feed_id,
             title=(podcast.title if podcast else feed.title) or shown,
@@ -325,8 +327,8 @@ class _Scan:
             ok=update.ok,
             reason=update.reason,
             message=update.message,
-            status=got.status if got else None,
-            bytes=got.bytes_received if got else 0,
+            status=got[0],
+            bytes=got[1],
             seconds=seconds,
             items=update.changes.items if update.changes else 0,
             new=new,

@@ -63,6 +63,8 @@ _AROUND_ITEMS = frozenset({"channel", "rdf", "feed", "rss"})
 # They change with every build of the feed and say nothing about the show.
 _VOLATILE = frozenset({"lastBuildDate", "pubDate", "updated", "item", "entry", "liveItem", "date"})
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
+_NOTES = frozenset({("", "description"), ("", "summary"), ("itunes", "summary"), (_CONTENT, "encoded")})
+_BARE_MEDIA = frozenset((_MEDIA, name) for name in ("credit", "rating", "thumbnail"))
 _PLAIN_ONCE = frozenset({"title", "link", "guid", "pubDate", "duration"})
 # Names by which other vocabularies give text, dates or files: rare in podcasts, and left to feedparser.
 _RICH = frozenset({
@@ -457,16 +459,17 @@ def _sketch(children: Children, extras: Extras, url: str | None) -> ParsedEpisod
 def _show_notes(children: Children) -> str | None:
     """The show notes of a plain RSS item, as feedparser would give them; None where it must be asked.
 
-    Plain is an item whose text elements hold text only, each at most once. Of `description` and `itunes:summary` feedparser takes the first
-    as summary and the second as content, unless `content:encoded` came before; content goes before summary.
+    Plain is an item whose text elements hold text only, each at most once. Of `description` and `summary` feedparser takes the first
+    as summary and the others as content, unless `content:encoded` came before; content goes before summary.
     """
     summary: str | None = None
     contents: list[str] = []
     seen: set[tuple[str, str]] = set()
+    address = needs_address = False
     for kind, name, child in children:
-        is_notes = (kind, name) in (("", "description"), ("itunes", "summary"), (_CONTENT, "encoded"))
+        is_notes = (kind, name) in _NOTES
         if not is_notes and name not in _PLAIN_ONCE:
-            if name in _RICH and kind not in ("podcast", "itunes"):
+            if name in _RICH and kind not in ("podcast", "itunes") and not _is_bare(kind, name, child):
                 return None
             continue
         if kind not in ("", "itunes", _CONTENT):
@@ -475,26 +478,36 @@ def _show_notes(children: Children) -> str | None:
             continue
         if len(child) or (kind, name) in seen or (is_notes and child.items()):
             return None
-        if (name == "link" or (name == "guid" and (child.get("isPermaLink") or "").lower() != "false")) and not _is_web(child):
-            # Feedparser resolves it against more than the feed's address.
-            return None
         seen.add((kind, name))
-        if not is_notes:
-            continue
-        text = _as_feedparser(text_of(child))
-        if not text:
-            return None
-        if name == "encoded" or (summary is not None and not contents):
-            contents.append(text)
-        elif summary is None:
-            summary = text
-        else:
-            return None
+        if is_notes:
+            text = _as_feedparser(text_of(child))
+            if not text:
+                return None
+            if name == "encoded" or summary is not None:
+                contents.append(text)
+            else:
+                summary = text
+        elif name == "link":
+            address = True
+            if not _is_web(child):
+                return None
+        elif name == "guid" and (child.get("isPermaLink") or "").lower() != "false" and not _is_web(child):
+            needs_address = True
+    if needs_address and not address:
+        # Feedparser takes the name for an address, and resolves it against more than the feed's own.
+        return None
     for text in (*contents, summary or ""):
         cleaned = clean(text).strip()
         if cleaned:
             return cleaned[:MAX_DESCRIPTION]
     return ""
+
+
+def _is_bare(kind: str, name: str, element: XmlElement) -> bool:
+    """Whether an element by the name of a rich one says nothing that feedparser takes for text of the item."""
+    if (kind, name) == (_MEDIA, "content"):
+        return all(kind_of(child) in _BARE_MEDIA for child in element.iterchildren())
+    return (kind, name) == ("", "source") and not len(element)
 
 
 def _is_web(element: XmlElement) -> bool:

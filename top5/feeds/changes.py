@@ -72,6 +72,8 @@ _RICH = frozenset({
     "published", "source", "summary", "tagline", "updated", "created", "issued", "div", "base",
 })  # fmt: skip
 _WINDOWS = {code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+_ITEMS = ("{*}item", "{*}entry", "{*}liveItem")
+_HEAD = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?<(rss|feed|rdf:RDF)\b[^<>]{0,20000}>")
 _ITEM_BEGINS = re.compile(rb"<(item|entry)[\s>]")
 _ENCLOSING = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>"))
 _RAW_DATE = re.compile(rb"<(?:pubDate|published|updated|dc:date)>\s*([^<]{6,60})")
@@ -192,7 +194,7 @@ def read_changes(
         changes = _read_unknown(body, pieces, marks, names, asked)
         if changes is not None:
             return changes
-    return _read_cut(body, marks, asked) or _read_whole(body, marks, asked)
+    return _read_cut(body, marks, asked) or _read_window(body, pieces, marks, asked) or _read_whole(body, marks, asked)
 
 
 def _pieces(body: bytes) -> list[tuple[int, int]]:
@@ -258,17 +260,46 @@ def _without(
     return b"".join((*rest, body[position:])), fresh
 
 
+def _read_window(body: bytes, pieces: Sequence[tuple[int, int]], marks: Sequence[str], asked: _Asked) -> FeedChanges | None:
+    """A malformed feed without the items before the horizon, as far as they are well-formed; None where that makes no difference."""
+    head = _HEAD.match(body)
+    if not (asked.first and asked.horizon and head) or charset_hint(body, asked.content_type):
+        return None
+    old: dict[str, ParsedEpisode] = {}
+    for (start, end), mark in zip(pieces, marks, strict=True):
+        sieve = _Sieve(asked, [mark])
+        root = sift(b"%s%s</%s>" % (head[0].lstrip(), body[start:end], head[1]), _ITEMS, sieve.keep)
+        episode = sieve.items[0].episode if root is not None and sieve.items and not sieve.odd else None
+        if episode is not None and episode.published is not None and episode.published < asked.horizon:
+            old[mark] = episode
+    names = {episode.guid for episode in old.values()}
+    left, fresh = _without(body, pieces, marks, dict.fromkeys(old, ""))
+    changes = _read_whole(left, fresh, asked, exactly=True) if old else None
+    if changes is None or len(names) < len(old) or changes.present & names:
+        return None
+    found = dict(zip(changes.fingerprints, changes.episodes, strict=True)) | old
+    order = [mark for mark in dict.fromkeys(marks) if mark in found]
+    more = {
+        "episodes": tuple(found[mark] for mark in order),
+        "fingerprints": tuple(order),
+        "present": changes.present | names,
+        "items": changes.items + len(names),
+        "dates": _newest([found[mark].published_raw or "" for mark in order]),
+    }
+    return changes.model_copy(update=more)
+
+
 def _read_cut(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges | None:
     """What lxml finds, and feedparser in a feed cut down to what it must see; None where the two would not agree."""
     if charset_hint(body, asked.content_type):
         return None
     feed_bytes, url = body.lstrip(b" \t\r\n"), asked.url
     sieve = _Sieve(asked, marks)
-    root = sift(feed_bytes, ("{*}item", "{*}entry", "{*}liveItem"), sieve.keep)
+    root = sift(feed_bytes, _ITEMS, sieve.keep)
     if root is not None and sieve.total != len(marks):
         # Items under another prefix, or commented out: their bytes are not what was found.
         sieve = _Sieve(asked, None)
-        root = sift(feed_bytes, ("{*}item", "{*}entry", "{*}liveItem"), sieve.keep)
+        root = sift(feed_bytes, _ITEMS, sieve.keep)
     if root is None or sieve.odd or kind_of(root)[1].lower() not in _ROOTS:
         return None
     if has_more_attributes(root, MAX_ATTRIBUTES):

@@ -403,17 +403,18 @@ def is_podcast(namespace: str) -> bool:
 
 def kind_of(element: XmlElement) -> tuple[str, str]:
     """(`podcast`, `itunes`, the namespace itself or "" for RSS's own, local name)."""
-    tag = element.tag
-    return _kind(tag) if isinstance(tag, str) else ("", "")
+    return _kind(element.tag)
 
 
 def kinds_of(element: XmlElement) -> Children:
     """The children with what `kind_of` says of each."""
-    return [(*kind_of(child), child) for child in element.iterchildren()]
+    return [(*_kind(child.tag), child) for child in element.iterchildren()]
 
 
 @lru_cache(maxsize=4096)
-def _kind(tag: str) -> tuple[str, str]:
+def _kind(tag: object) -> tuple[str, str]:
+    if not isinstance(tag, str):
+        return "", ""
     namespace, name = split_tag(tag)
     if is_podcast(namespace):
         return "podcast", name

@@ -170,7 +170,7 @@ def scan_command(
         console.print(f"  {count:4}  {reason}")
     for row in rows:
         if not row.ok:
-            console.print(f"  {row.title}: {row.message}", style="yellow", markup=False, highlight=False)
+            console.print(f"  {row.title}: {row.message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("show")
@@ -341,6 +341,8 @@ def feeds_list(as_json: JsonOption = False, config: ConfigOption = None) -> None
         print_json([_feed_row(feed) for feed in followed], compact=True)
         return
     table = Table("id", "title", "status", "last scan", "next poll", "URL")
+    # Other commands take it.
+    table.columns[0].no_wrap = True
     for feed in followed:
         health = "never scanned" if feed.scanned_at is None else f"{feed.scanned_at:%Y-%m-%d %H:%M} {feed.reason}"
         health += f" ({feed.failures} in a row)" if feed.failures > 1 else ""

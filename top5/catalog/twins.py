@@ -4,12 +4,12 @@ Belongs here: finding such groups among the rows and leaving one of each. What m
 names of one feed's own episodes are in `arrivals`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, func, select
+from sqlalchemy import Table, bindparam, func, select, tuple_
 from sqlalchemy import update as update_table
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from top5.catalog.tables import Episode, EpisodeDay, EpisodeName, Feed
 from top5.feeds.identity import same_telling
 from top5.feeds.model import ParsedEpisode
 
+_AT_ONCE = 500
 _UNSETTLED = Episode.settled.is_(False)
 
 
@@ -61,21 +62,24 @@ def _twins(session: Session, rows: Sequence[Any]) -> list[_Twin]:
     ]
 
 
-def _same_audio(session: Session) -> list[list[_Twin]]:
+def _same_audio(session: Session) -> Generator[list[list[_Twin]], None, None]:
+    """Groups of episodes with one audio file, some hundreds at a time."""
     unsettled = select(Episode.audio_key).where(_UNSETTLED, Episode.audio_key.is_not(None))
     shared = select(Episode.audio_key).where(Episode.audio_key.in_(unsettled)).group_by(Episode.audio_key)
-    rows = session.execute(
-        select(Episode.audio_key, *_TWIN_COLUMNS)
-        .join(Feed, Feed.feed_id == Episode.feed_id)
-        .where(Episode.audio_key.in_(shared.having(func.count() > 1)))
-    ).all()
-    groups: dict[str, list[_Twin]] = {}
-    for row, twin in zip(rows, _twins(session, rows), strict=True):
-        groups.setdefault(row.audio_key or "", []).append(twin)
-    return [groups[key] for key in sorted(groups)]
+    for keys in batched(session.scalars(shared.having(func.count() > 1).order_by(Episode.audio_key)).all(), _AT_ONCE):
+        rows = session.execute(
+            select(Episode.audio_key, *_TWIN_COLUMNS)
+            .join(Feed, Feed.feed_id == Episode.feed_id)
+            .where(Episode.audio_key.in_(keys))
+        ).all()
+        groups: dict[str, list[_Twin]] = {}
+        for row, twin in zip(rows, _twins(session, rows), strict=True):
+            groups.setdefault(row.audio_key or "", []).append(twin)
+        yield [groups[key] for key in sorted(groups)]
 
 
-def _same_show_and_title(session: Session) -> list[list[_Twin]]:
+def _same_show_and_title(session: Session) -> Generator[list[list[_Twin]], None, None]:
+    """Groups of episodes that can be one telling, of shows with several feeds, some hundreds at a time."""
     shows = select(Feed.show_key).where(Feed.show_key.is_not(None), Feed.status != "removed").group_by(Feed.show_key)
     unsettled = select(Episode.title_key).where(_UNSETTLED, Episode.title_key.is_not(None))
     alike = (
@@ -84,22 +88,25 @@ def _same_show_and_title(session: Session) -> list[list[_Twin]]:
         .where(Feed.show_key.in_(shows.having(func.count() > 1)), Episode.title_key.in_(unsettled))
         .group_by(Feed.show_key, Episode.title_key)
         .having(func.count() > 1)
-        .subquery()
+        .order_by(Feed.show_key, Episode.title_key)
     )
-    rows = session.execute(
-        select(Episode.title_key, Feed.show_key, Episode.facts, *_TWIN_COLUMNS)
-        .join(Feed, Feed.feed_id == Episode.feed_id)
-        .join(alike, and_(alike.c.show_key == Feed.show_key, alike.c.title_key == Episode.title_key))
-    ).all()
-    groups: dict[tuple[str, str], list[tuple[_Twin, dict[str, Any]]]] = {}
-    for row, twin in zip(rows, _twins(session, rows), strict=True):
-        groups.setdefault((row.show_key or "", row.title_key or ""), []).append((twin, row.facts))
-    found: list[list[_Twin]] = []
-    for _, group in sorted(groups.items()):
-        first, *others = (ParsedEpisode.model_validate(facts) for _, facts in sorted(group, key=lambda pair: pair[0].episode_id))
-        if all(same_telling(first, other) for other in others):
-            found.append([twin for twin, _ in group])
-    return found
+    for keys in batched(session.execute(alike).all(), _AT_ONCE):
+        rows = session.execute(
+            select(Episode.title_key, Feed.show_key, Episode.facts, *_TWIN_COLUMNS)
+            .join(Feed, Feed.feed_id == Episode.feed_id)
+            .where(tuple_(Feed.show_key, Episode.title_key).in_([tuple(key) for key in keys]))
+        ).all()
+        groups: dict[tuple[str, str], list[tuple[_Twin, dict[str, Any]]]] = {}
+        for row, twin in zip(rows, _twins(session, rows), strict=True):
+            groups.setdefault((row.show_key or "", row.title_key or ""), []).append((twin, row.facts))
+        found: list[list[_Twin]] = []
+        for _, group in sorted(groups.items()):
+            first, *others = (
+                ParsedEpisode.model_validate(facts) for _, facts in sorted(group, key=lambda pair: pair[0].episode_id)
+            )
+            if all(same_telling(first, other) for other in others):
+                found.append([twin for twin, _ in group])
+        yield found
 
 
 def _merge(session: Session, groups: Sequence[Sequence[_Twin]], gone: dict[str, int]) -> None:
@@ -137,7 +144,9 @@ def settle(session: Session) -> dict[str, int]:
     gone: dict[str, int] = {}
     if session.scalar(select(Episode.episode_id).where(_UNSETTLED).limit(1)) is None:
         return gone
-    _merge(session, _same_audio(session), gone)
-    _merge(session, _same_show_and_title(session), gone)
+    for groups in _same_audio(session):
+        _merge(session, groups, gone)
+    for groups in _same_show_and_title(session):
+        _merge(session, groups, gone)
     session.execute(update_table(Episode).where(_UNSETTLED).values(settled=True).execution_options(synchronize_session=None))
     return gone

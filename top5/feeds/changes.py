@@ -73,7 +73,7 @@ _RICH = frozenset({
 })  # fmt: skip
 _WINDOWS = {code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _ITEMS = ("{*}item", "{*}entry", "{*}liveItem")
-_HEAD = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?<(rss|feed|rdf:RDF)\b[^<>]{0,20000}>")
+_HEAD = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?<(rss|feed|rdf:RDF)\b[^<>]{0,4000}>")
 _ITEM_BEGINS = re.compile(rb"<(item|entry)[\s>]")
 _ENCLOSING = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>"))
 _RAW_DATE = re.compile(rb"<(?:pubDate|published|updated|dc:date)>\s*([^<]{6,60})")

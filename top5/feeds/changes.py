@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import overload
 
@@ -104,9 +104,8 @@ class _Asked:
 
 @dataclass
 class _Item:
-    """One item on its way. `episode` is what is to be reported; None where it is known, or until feedparser has read it."""
+    """One item on its way. `episode` is None until feedparser has read it, where it must."""
 
-    name: str
     fingerprint: str
     date: str
     extras: Extras | None = None
@@ -118,7 +117,7 @@ class _Sieve:
     """Decides item by item what feedparser must see; `keep` is handed to `xmltree.sift`. `marks` are the items' fingerprints, in order."""
 
     asked: _Asked
-    marks: Sequence[str] | None
+    marks: Sequence[str]
     items: list[_Item] = field(default_factory=list[_Item])
     live: list[LiveItem] = field(default_factory=list[LiveItem])
     total: int = 0
@@ -126,7 +125,7 @@ class _Sieve:
 
     def keep(self, element: XmlElement) -> bool:
         kind, name = kind_of(element)
-        url, known = self.asked.url, self.asked.known
+        url = self.asked.url
         if name == "liveItem":
             if kind == "podcast":
                 self.live.append(live_item(element, url))
@@ -136,21 +135,13 @@ class _Sieve:
             self.odd = True
             return True
         self.total += 1
-        if self.total > MAX_EPISODES:
-            return False
-        if self.marks is None:
-            mark = fingerprint(element)
-        elif self.total <= len(self.marks):
-            mark = self.marks[self.total - 1]
-        else:
+        if self.total > min(MAX_EPISODES, len(self.marks)):
             return False
         children = kinds_of(element)
         extras = item_extras(children, url)
         sketch = _sketch(children, extras, url)
-        item = _Item(sketch.guid, mark, sketch.published_raw or "")
+        item = _Item(self.marks[self.total - 1], sketch.published_raw or "")
         self.items.append(item)
-        if self.marks is None and known.get(sketch.guid) == mark:
-            return False
         if self._must_be_read(sketch):
             notes = _show_notes(children) if element.tag == "item" else None
             if notes is None:
@@ -296,11 +287,8 @@ def _read_cut(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges |
     feed_bytes, url = body.lstrip(b" \t\r\n"), asked.url
     sieve = _Sieve(asked, marks)
     root = sift(feed_bytes, _ITEMS, sieve.keep)
-    if root is not None and sieve.total != len(marks):
-        # Items under another prefix, or commented out: their bytes are not what was found.
-        sieve = _Sieve(asked, None)
-        root = sift(feed_bytes, _ITEMS, sieve.keep)
-    if root is None or sieve.odd or kind_of(root)[1].lower() not in _ROOTS:
+    # Items under another prefix, or commented out: their bytes are not what was found.
+    if root is None or sieve.odd or sieve.total != len(marks) or kind_of(root)[1].lower() not in _ROOTS:
         return None
     if has_more_attributes(root, MAX_ATTRIBUTES):
         raise exhausting(url)
@@ -321,42 +309,25 @@ def _read_cut(body: bytes, marks: Sequence[str], asked: _Asked) -> FeedChanges |
             return None
         podcast = podcast_of(mapping(parsed.get("feed")), extras, url) if mark != asked.channel_known else None
         for item, entry in zip(unread, entries, strict=True):
-            # Feedparser may see a name where the sketch saw none, or another.
             item.episode = episode_of(entry, item.extras or Extras(), url)
-            item.name = item.episode.guid
     warnings = _too_many(sieve.total)
-    items = _told_apart(sieve.items, warnings)
-    if items is None:
-        return None
-    changed = [
-        (item.episode, item.fingerprint)
-        for item in items
-        if item.episode is not None and asked.known.get(item.name) != item.fingerprint
-    ]
+    episodes = unique_guids([item.episode for item in sieve.items if item.episode is not None], warnings)
+    read = [(episode, sieve.items[place].fingerprint) for place, episode in episodes]
+    changed = [(episode, mark) for episode, mark in read if asked.known.get(episode.guid) != mark]
     return FeedChanges(
         podcast=podcast,
         channel_fingerprint=mark,
         episodes=tuple(episode for episode, _ in changed),
         fingerprints=tuple(mark for _, mark in changed),
-        present=frozenset(item.name for item in items),
-        items=len(items),
-        dates=_newest([item.date for item in items]),
+        present=frozenset(episode.guid for episode, _ in read),
+        items=len(read),
+        dates=_newest([item.date for item in sieve.items]),
         hints=extras.hints,
         update_frequency=extras.update_frequency,
         live_items=tuple(sieve.live),
         warnings=tuple(warnings),
         partial=asked.partial,
     )
-
-
-def _told_apart(items: list[_Item], warnings: list[str]) -> list[_Item] | None:
-    """The items under names of their own; None where that depends on one that is known and was not read."""
-    if len({item.name for item in items}) == len(items):
-        return items
-    episodes = [item.episode for item in items if item.episode is not None]
-    if len(episodes) < len(items):
-        return None
-    return [replace(items[place], name=episode.guid, episode=episode) for place, episode in unique_guids(episodes, warnings)]
 
 
 def _too_many(items: int) -> list[str]:

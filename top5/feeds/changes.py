@@ -79,7 +79,6 @@ _ENCLOSING = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>"))
 _RAW_DATE = re.compile(rb"<(?:pubDate|published|updated|dc:date)>\s*([^<]{6,60})")
 _WHOLE = "w"
 """Begins the channel's fingerprint of a feed that was read whole, so that what is left of it later is read in the same way."""
-_MOST_ROUNDS = 3
 _NEWEST = 12
 _MAX_UNDATED = 100
 _DATES: Mapping[tuple[str, str], int] = {
@@ -210,28 +209,23 @@ def _read_unknown(
     body: bytes, pieces: Sequence[tuple[int, int]], marks: Sequence[str], names: Mapping[str, str], asked: _Asked
 ) -> FeedChanges | None:
     """A feed without the bytes of the items whose fingerprint is in `names`; None where the others cannot be read without them."""
+    left, fresh = _without(body, pieces, marks, names)
+    still = {names[mark] for mark in marks if mark in names}
     whole = (asked.channel_known or "").startswith(_WHOLE)
-    for _ in range(_MOST_ROUNDS):
-        left, fresh = _without(body, pieces, marks, names)
-        still = {names[mark] for mark in marks if mark in names}
-        changes = None if whole else _read_cut(left, fresh, asked)
-        changes = changes or _read_whole(left, fresh, asked, exactly=True)
-        if changes is None:
-            return None
-        shared = changes.present & still
-        if not shared:
-            ends = pieces if len(pieces) <= 2 * _NEWEST else (*pieces[:_NEWEST], *pieces[-_NEWEST:])
-            dates = [match[1].decode("latin-1").strip() for start, end in ends if (match := _RAW_DATE.search(body, start, end))]
-            more = {
-                "present": changes.present | still,
-                "items": changes.items + len(still),
-                "dates": _newest(dates),
-                "warnings": (*changes.warnings, *_too_many(len(pieces))),
-            }
-            return changes.model_copy(update=more)
-        # Which of several items keeps their name is told by all of them.
-        names = {mark: name for mark, name in names.items() if name not in shared}
-    return None
+    changes = None if whole else _read_cut(left, fresh, asked)
+    changes = changes or _read_whole(left, fresh, asked, exactly=True)
+    # Which of several items keeps their name is told by all of them.
+    if changes is None or changes.present & still:
+        return None
+    ends = pieces if len(pieces) <= 2 * _NEWEST else (*pieces[:_NEWEST], *pieces[-_NEWEST:])
+    dates = [match[1].decode("latin-1").strip() for start, end in ends if (match := _RAW_DATE.search(body, start, end))]
+    more = {
+        "present": changes.present | still,
+        "items": changes.items + len(still),
+        "dates": _newest(dates),
+        "warnings": (*changes.warnings, *_too_many(len(pieces))),
+    }
+    return changes.model_copy(update=more)
 
 
 def _without(

@@ -13,6 +13,7 @@ import time
 import urllib.request
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 warnings.simplefilter("ignore")
@@ -69,6 +70,7 @@ def main() -> None:
     """One peer, one case; prints JSON."""
     peer, base, count, second = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
     urls = [f"{base}/feed/{number}" for number in range(count)]
+    import_module("aiohttp" if peer == "bare" else "feedparser")
     switch(base, "etag" if second == "etag" else "plain")
     if peer == "bare":
         asyncio.run(bare(urls[:200], '"v1"'))

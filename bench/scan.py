@@ -2,7 +2,7 @@
 
 python -m bench.scan [--peers-python PYTHON] [--quick]
 
-PYTHON is an interpreter with `reader`, feedparser and aiohttp (`pip install reader aiohttp`); by default this one. Feeds are those of the
+PYTHON is an interpreter with `reader`, feedparser and aiohttp (`pip install reader sgmllib3k aiohttp`); by default this one. Feeds are those of the
 corpus ($TOP5_CORPUS), with all dates moved so that each feed's newest episode is a day old; a server in a process of its own gives
 them over the loopback address. CPU is that of the scanning process during the scan; what it takes to start and to import is left out for all.
 """

@@ -2,7 +2,6 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +20,6 @@ TRANSCRIPT = '<podcast:transcript url="https://cdn.example/1.vtt" type="text/vtt
 def server() -> Iterator[FeedServer]:
     with FeedServer() as server:
         yield server
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog.at_home(tmp_path)
-    yield catalog
-    catalog.close()
 
 
 def settings(server: FeedServer, **discover: object) -> Settings:

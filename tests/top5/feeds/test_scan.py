@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,22 +30,6 @@ TWO = rss(item("one"), item("two"))
 def server() -> Iterator[FeedServer]:
     with FeedServer() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrated once, copied for each test."""
-    home = tmp_path_factory.mktemp("empty")
-    Catalog.at_home(home).close()
-    return home / "catalog.db"
-
-
-@pytest.fixture
-def catalog(tmp_path: Path, empty_catalog: Path) -> Iterator[Catalog]:
-    shutil.copy(empty_catalog, tmp_path / "catalog.db")
-    catalog = Catalog.at_home(tmp_path)
-    yield catalog
-    catalog.close()
 
 
 def poll(
@@ -222,24 +205,23 @@ def test_a_name_that_resolves_to_the_loopback_address_is_not_asked(server: FeedS
 SCAN = """
 import asyncio, sys
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 from top5.catalog.store import Catalog
 from top5.feeds.scan import scan
 from top5.settings import ScanSettings
-home, address, now = sys.argv[1:]
-catalog = Catalog.at_home(Path(home))
+url, address, now = sys.argv[1:]
+catalog = Catalog(url)
 settings = ScanSettings(allow_private=(address,), jitter=0.0, max_connections=4, timeout=20.0)
 asyncio.run(scan(catalog, settings, now=datetime.fromisoformat(now), tz=ZoneInfo("UTC")))
 """
 
 
-def start(home: Path, server: FeedServer) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", SCAN, str(home), server.address, NOW.isoformat()]
+def start(catalog_url: str, server: FeedServer) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", SCAN, catalog_url, server.address, NOW.isoformat()]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
-def test_a_killed_scan_loses_nothing_and_repeats_nothing(server: FeedServer, catalog: Catalog, tmp_path: Path) -> None:
+def test_a_killed_scan_loses_nothing_and_repeats_nothing(server: FeedServer, catalog: Catalog, catalog_url: str) -> None:
     killed: list[subprocess.Popen[str]] = []
     seen = 0
 
@@ -253,7 +235,7 @@ def test_a_killed_scan_loses_nothing_and_repeats_nothing(server: FeedServer, cat
     for number in range(12):
         follow(catalog, server, f"/{number}", with_etag(rss(item(f"e{number}"), title=f"Show {number}")), number)
     follow(catalog, server, "/killer", killing, 20)
-    killed.append(start(tmp_path, server))
+    killed.append(start(catalog_url, server))
     killed[0].communicate()
     assert killed[0].returncode == -signal.SIGKILL
     rows = poll(catalog, server, everything=False)
@@ -262,12 +244,12 @@ def test_a_killed_scan_loses_nothing_and_repeats_nothing(server: FeedServer, cat
     assert sum(row.new for row in poll(catalog, server, NOW + timedelta(hours=1)).values()) == 0
 
 
-def test_two_scans_at_once_find_each_episode_once(server: FeedServer, catalog: Catalog, tmp_path: Path) -> None:
+def test_two_scans_at_once_find_each_episode_once(server: FeedServer, catalog: Catalog, catalog_url: str) -> None:
     for number in range(12):
         follow(catalog, server, f"/{number}", with_etag(rss(item(f"e{number}"), title=f"Show {number}")), number)
 
     def scan_beside(_: int) -> int:
-        own = Catalog.at_home(tmp_path)
+        own = Catalog(catalog_url)
         rows = poll(own, server)
         own.close()
         return sum(row.new for row in rows.values())

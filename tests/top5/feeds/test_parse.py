@@ -256,6 +256,7 @@ def test_any_text_in_any_field(text: str, field: str) -> None:
     "body",
     [
         rss("<item>" * 5_000),
+        rss("<item>" * 1_000_000),
         rss("<a>" * 5_000),
         rss("<item><title>" + "<" * 5_000),
         rss("<item><title>" + "&" * 5_000),
@@ -264,7 +265,7 @@ def test_any_text_in_any_field(text: str, field: str) -> None:
         rss("<item " + " ".join(f"a{number}='1'" for number in range(100_000)) + "/>"),
         rss("<item " + " ".join(f"a{number}='1'" for number in range(20_000)) + "><b>"),
     ],
-    ids=["items", "depth", "angles", "ampersands", "cdata", "doctypes", "attributes", "open attributes"],
+    ids=["items", "many items", "depth", "angles", "ampersands", "cdata", "doctypes", "attributes", "open attributes"],
 )
 @pytest.mark.timeout(20)
 def test_pathological_markup_ends(body: bytes) -> None:

@@ -248,7 +248,7 @@ def _without(
 def _read_window(body: bytes, pieces: Sequence[tuple[int, int]], marks: Sequence[str], asked: _Asked) -> FeedChanges | None:
     """A malformed feed without the items before the horizon, as far as they are well-formed; None where that makes no difference."""
     head = _HEAD.match(body)
-    if not (asked.first and asked.horizon and head) or charset_hint(body, asked.content_type):
+    if not (asked.first and asked.horizon and head and len(pieces) <= MAX_EPISODES) or charset_hint(body, asked.content_type):
         return None
     old: dict[str, ParsedEpisode] = {}
     for (start, end), mark in zip(pieces, marks, strict=True):

@@ -18,7 +18,7 @@ from top5.catalog.tables import Episode, EpisodeDay, EpisodeName, Feed
 from top5.feeds.identity import same_telling
 from top5.feeds.model import ParsedEpisode
 
-_AT_ONCE = 500
+_AT_ONCE = 100
 _UNSETTLED = Episode.settled.is_(False)
 
 
@@ -63,7 +63,7 @@ def _twins(session: Session, rows: Sequence[Any]) -> list[_Twin]:
 
 
 def _same_audio(session: Session) -> Generator[list[list[_Twin]], None, None]:
-    """Groups of episodes with one audio file, some hundreds at a time."""
+    """Groups of episodes with one audio file, a hundred at a time."""
     unsettled = select(Episode.audio_key).where(_UNSETTLED, Episode.audio_key.is_not(None))
     shared = select(Episode.audio_key).where(Episode.audio_key.in_(unsettled)).group_by(Episode.audio_key)
     for keys in batched(session.scalars(shared.having(func.count() > 1).order_by(Episode.audio_key)).all(), _AT_ONCE):
@@ -79,7 +79,7 @@ def _same_audio(session: Session) -> Generator[list[list[_Twin]], None, None]:
 
 
 def _same_show_and_title(session: Session) -> Generator[list[list[_Twin]], None, None]:
-    """Groups of episodes that can be one telling, of shows with several feeds, some hundreds at a time."""
+    """Groups of episodes that can be one telling, of shows with several feeds, a hundred at a time."""
     shows = select(Feed.show_key).where(Feed.show_key.is_not(None), Feed.status != "removed").group_by(Feed.show_key)
     unsettled = select(Episode.title_key).where(_UNSETTLED, Episode.title_key.is_not(None))
     alike = (

@@ -8,6 +8,7 @@ quiet machine), --memory nothing but the memory of four hours (four minutes).
 
 import csv
 import json
+import os
 import re
 import resource
 import statistics
@@ -34,7 +35,7 @@ from top5.transcripts.sponsors import mark
 from top5.weights import find_speech_model
 
 ROOT = Path(__file__).resolve().parent.parent
-CORPUS = ROOT.parent / "shared" / "corpus"
+CORPUS = Path(os.environ.get("TOP5_CORPUS", ROOT.parent / "shared" / "corpus"))
 LABELS = ROOT / "evals" / "labels" / "sponsors"
 DOCUMENTED = {"empty", "binary", "not_a_transcript", "malformed", "too_large"}
 SETTINGS: dict[str, Any] = {"beam_size": 5, "batch_size": 8}

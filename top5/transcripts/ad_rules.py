@@ -22,6 +22,8 @@ class SegmentMark:
 
 @dataclass(frozen=True)
 class Rule:
+    """A pattern and what a sentence is where it stands, with how sure that is (0 to 1)."""
+
     name: str
     kind: MarkKind
     score: float

@@ -10,7 +10,6 @@ from a decode without them, and a decode with them may only put names in place o
 import re
 from collections import Counter
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 from rapidfuzz import fuzz
 
@@ -20,7 +19,12 @@ from top5.transcripts.quality import joined
 
 _MOST_CHARACTERS = 300  # about 90 of the 224 tokens that Whisper reads as a prompt
 _SHORTEST = 4  # letters: shorter names have too many neighbours
-_MAY_BE, _IS = 70, 60  # likeness of letters in percent: worth a second hearing; believed after it
+_MAY_BE, _TOGETHER, _IS = (
+    70,
+    80,
+    60,
+)  # likeness of letters in percent: of one word and of two worth a second hearing; believed after it
+_LONGEST_NAME, _TIMES_ARE_WRONG = 2.0, 0.3  # seconds
 _CONTEXT = 3.0  # seconds on both sides that are heard again with a name
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _ADDRESS = re.compile(r"https?://\S+|\S+@\S+|\b[\w-]+\.(?:com|org|net|io|dev|example)\S*")
@@ -51,47 +55,61 @@ def hot_words(title: str, show: str, people: Sequence[str], notes: str = "") -> 
 
 
 def misheard(words: Sequence[HeardWord], names: str) -> list[tuple[float, float]]:
-    """Stretches (seconds, in order, none overlapping) in which one or two words sound like one of `names` and are not it.
+    """Stretches (seconds, in order, none overlapping) in which a word, or two together, sounds like one of `names` and is not it.
 
     A word that is also heard in small letters is an everyday word, no name and no mishearing.
     """
     bare = [_letters(word.text) for word in words]
-    everyday = {letters for word, letters in zip(words, bare, strict=True) if word.text.strip()[:1].islower()}
-    wanted = {letters for letters in _parts(names) if letters not in everyday}
+    everyday = {
+        letters
+        for word, letters in zip(words, bare, strict=True)
+        if word.text.strip()[:1].islower() or len(letters) < _SHORTEST - 1
+    }
+    wanted = _parts(names) - everyday
     found: list[tuple[float, float]] = []
-    for first, last in [(at, at + size) for at in range(len(words)) for size in (1, 2) if at + size <= len(words)]:
-        start, end = words[first].start, words[last - 1].end
-        heard = "".join(bare[first:last])
-        if start is None or end is None or heard in wanted or not (wanted and set(bare[first:last]) - everyday - wanted):
+    for first, last in ((at, at + size) for at in range(len(words)) for size in (1, 2) if at + size <= len(words)):
+        start, end, heard = words[first].start, words[last - 1].end, "".join(bare[first:last])
+        known = everyday | wanted
+        if start is None or end is None or set(bare[first:last]) <= known or end - start > _LONGEST_NAME:
             continue
-        if any(_alike(heard, name) >= _MAY_BE for name in wanted):
+        if any(_alike(heard, name) >= (_MAY_BE if last - first == 1 else _TOGETHER) for name in wanted):
             found.append((max(0.0, start - _CONTEXT), end + _CONTEXT))
     return joined(found)
 
 
 def with_names(words: Sequence[HeardWord], again: Sequence[HeardWord], names: str) -> list[HeardWord]:
-    """`words` with names from `again`, a second hearing of the same audio, where they stand for words that sound alike.
+    """`words` with names from `again`, a second hearing of the same audio, where words that sound alike stand at the same time.
 
     Nothing is added and nothing is lost: two words for one name become one word with the times of both.
     """
     wanted = _parts(names)
-    first, second = [[_letters(word.text) for word in heard] for heard in (words, again)]
+    bare = [_letters(word.text) for word in words]
+    chosen: dict[int, tuple[int, HeardWord]] = {}
+    for new in again:
+        name = _letters(new.text)
+        near = [at for at, word in enumerate(words) if _together(word, new)] if name in wanted else []
+        if any(bare[at] == name for at in near):
+            continue
+        one = [(_alike(bare[at], name), at, 1) for at in near]
+        two = [(_alike(bare[at] + bare[at + 1], name), at, 2) for at in near if at + 1 in near]
+        fitting = [choice for choice in one if choice[0] >= _IS] + [choice for choice in two if choice[0] >= _TOGETHER]
+        if fitting:
+            _, at, size = max(fitting, key=lambda choice: choice[0])
+            chosen[at] = (size, new)
     result: list[HeardWord] = []
-    for kind, begin, end, begin_again, end_again in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        old, new = words[begin:end], again[begin_again:end_again]
-        fresh = second[begin_again:end_again]
-        if kind != "replace" or not set(fresh) <= wanted:
-            result += old
-        elif len(old) == len(new):
-            result += [
-                _renamed([a], b) if _alike(_letters(a.text), _letters(b.text)) >= _IS else a
-                for a, b in zip(old, new, strict=True)
-            ]
-        elif len(new) == 1 and len(old) == 2 and _alike("".join(first[begin:end]), fresh[0]) >= _IS:
-            result.append(_renamed(old, new[0]))
-        else:
-            result += old
+    at = 0
+    while at < len(words):
+        size, name = chosen.get(at, (1, None))
+        result.append(_renamed(words[at : at + size], name) if name else words[at])
+        at += size
     return result
+
+
+def _together(old: HeardWord, new: HeardWord) -> bool:
+    """Whether two hearings put these words at the same time, give or take what word times are wrong by."""
+    if old.start is None or new.start is None:
+        return False
+    return old.start <= (new.end or new.start) + _TIMES_ARE_WRONG and new.start <= (old.end or old.start) + _TIMES_ARE_WRONG
 
 
 def _parts(names: str) -> set[str]:

@@ -4,8 +4,8 @@ Belongs here: from a sentence that surely promotes to the block it stands in. Do
 (`ad_rules`), sponsors' reads (`reads`).
 
 In captions nobody marks who speaks, and hosts improvise: the same invitations come in other words each week. So a block is told by its
-density of invitations. It goes on while at least every third or fourth sentence speaks of the house, addresses the listener, or stands in
-other episodes of the show too, and it ends where somebody hands over to the first topic.
+density of invitations: it goes on while one of a few sentences speaks of the house to the listener, or stands in other episodes of the
+show too, and it ends where somebody hands over to the first topic.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from top5.transcripts.ad_rules import ADDRESS, BACK, Rule, SegmentMark, Sentence
 _HEAD_SENTENCES, _HEAD_SHARE = 48, 0.15
 _LONG_GAP, _GAP = 5, 2  # one more than the sentences without an invitation that a block may hold
 _ROW, _INVITATIONS = 4, 2  # so many of so many sentences at the head of a show are a block by themselves
-_CHATTER = 3
-_LONGEST = 40
-_LONGEST_LEAD = 6
+_CHATTER = 3  # one more than the sentences between the last invitation and the first topic
+_LONGEST = 40  # sentences
+_LONGEST_LEAD = 6  # sentences before the one that gives an own product away
 _OWN_PRODUCT, _GOES_ON = "own product", " (goes on)"
 # After these a host stays with the house for a while.
 _FIRM = frozenset({_OWN_PRODUCT, "brought to you by us", "word from the house"})
@@ -37,7 +37,7 @@ _INVITES = any_of(
     r"\b(?:part of|in) (?:the|our) (?:live )?audience\b|\bin the chat\b|\bvideo (?:replay|version)",
     r"\b(?:older|past|previous|old) (?:episodes|versions|shows|recordings)\b",
     r"\b\d+(?::\d\d)? ?[ap]\.?m\.?(?: \w+)? time\b",
-    r"\b(?:usually|almost always|typically|always|every|on) (?:at |on )?(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
+    r"\b(?:usually|almost always|typically) (?:at |on )?(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
     r"\b(?:listen to|check out|hear) (?:them|their) |\btheir (?:portion|segment|spot|section|ad)\b",
     r"\blater in the (?:show|episode)\b|\b(?:about|into) (?:them|that) (?:later|as we)\b",
     r"\bsign(?:ed|ing)? up\b|\bclick (?:on )?(?:the )?(?:\w+ )?(?:newsletter|button|link|subscribe|notify)\b",
@@ -62,7 +62,7 @@ _HANDS_OVER = any_of(
     r"\bi (?:want|wanted|'d like|would like) to (?:talk|start|tell)\b",
 )
 # What a house sells, who says so, and how: only the three together give a promotion away.
-_PRODUCT = r"(?:courses?|training|workshops?|webinars?|merch|t-?shirts?|bundle)"
+_PRODUCT = r"(?:(?<!of )courses?|training|workshops?|webinars?|merch|t-?shirts?|bundle)"
 _OWN = any_of(
     rf"\b(?:my|our)\b[^.?!]{{0,40}}\b(?:{_PRODUCT}|e-?books?|book)\b",
     rf"\b(?-i:[A-Z]\w+)['’]s (?:\w+ ){{0,4}}{_PRODUCT}\b",
@@ -70,13 +70,21 @@ _OWN = any_of(
     rf"\b{_PRODUCT} (?:that )?(?:i|we) (?:have|made|wrote|built|published|recorded)\b",
     rf"(?:\$\d+|\b\d+ (?:bucks|dollars)|\d+(?:%| percent) off)\b[^.?!]{{0,30}}\b{_PRODUCT}\b",
     rf"\b(?:black friday|cyber monday)\b(?:[^.?!]|\.\w){{0,60}}\b{_PRODUCT}\b",
-    rf"\b(?:i|we)(?:'ve| have)?(?: was| were| am| are|'m|'re)?(?: been)? (?:getting|working on|recording|finishing|editing)\b[^.?!]{{0,60}}\b{_PRODUCT}\b",
+    r"\b(?:i|we)(?:'ve| have)?(?: was| were| am| are|'m|'re)?(?: been)? (?:getting|working on|recording|finishing|editing)\b"
+    rf"[^.?!]{{0,60}}\b{_PRODUCT}\b",
     rf"\b(?:shout[- ]?out|remind|encourage|let (?:people|you|everyone|folks) know)\b[^.?!]{{0,80}}\b{_PRODUCT}\b",
     rf"\byou (?:are|can|could)\b[^.?!]{{0,20}}\btak(?:e|ing) (?:an?|one of (?:the|our)) {_PRODUCT} (?:over )?at (?-i:[A-Z])",
 )
+# Said by a host, these are promotion whatever else the sentence says.
+_ANNOUNCES = any_of(
+    r"\b(?:i|we)(?:'m|'re| am| are|'ve been| have been)? (?:still |also |continuing to |just )*"
+    r"(?:work(?:ing)? on|teamed up|partnered|launch\w*|announc\w+)\b[^.?!]{0,60}\b(?:(?<!of )courses?|e-?book|workshop|webinar)\b",
+    r"\b(?:my|our) (?:[\w-]+ ){0,3}courses?\b|\bcourse announcements?\b",
+    r"\b(?:i|we) (?:also |both )?have (?:[\w-]+ ){0,8}(?:(?<!of )courses?|workshop|webinar)\b",
+)
 _SELLS = any_of(
     r"\d+(?:%| percent) off\b|\$\d+|\b\d+ bucks\b|\b(?:for|on) sale\b|\b(?:discount|early access|pre-?order|black friday|cyber monday|for free)\b",
-    r"\bcoming (?:out|soon|along|to)\b|\b(?:is|are|it's|officially) (?:finally |now |officially |almost )?(?:out|available|live|done)\b",
+    r"\bcoming (?:out|soon|along|to)\b|\b(?:is|are|it's|officially) (?:finally |now |officially |almost )?(?:out(?! of)|available|live|done)\b",
     r"\b(?:launch|releas)(?:ed|ing)\b|\bsign(?:ing)? up\b|\bcheck (?:it |that |them |those |these )?out\b|\bover at\b",
     r"\b(?:buy|grab|pick up|order)\b|\bencourage (?:people|folks|everyone|you)\b|\bremind (?:people|you|everyone|folks)\b|\bshout[- ]?out\b",
 )
@@ -93,11 +101,8 @@ def extend_house(sentences: Sequence[Sentence], marks: list[SegmentMark | None])
         head = position < _HEAD_SENTENCES and sentences[position].place <= _HEAD_SHARE
         found = marks[position] or _given_away(sentences, marks, position, head=head)
         last = position
-        if (
-            found
-            and found.kind in (("promo", "sponsor") if head else ("promo",))
-            and not _ends_a_read(marks, position, head=head)
-        ):
+        opens = found and (found.kind == "promo" or (head and found.kind == "sponsor"))
+        if found and opens and not _ends_a_read(marks, position, head=head):
             last = _last_of_block(sentences, marks, position, _LONG_GAP if head or found.rule in _FIRM else _GAP, head=head)
             for number in range(position + 1, last + 1):
                 marks[number] = marks[number] or SegmentMark("promo", 0.7, f"{found.rule.removesuffix(_GOES_ON)}{_GOES_ON}")
@@ -109,7 +114,7 @@ def _given_away(
 ) -> SegmentMark | None:
     """A promotion that no single word gives away: an own product that is sold, or invitations one after the other at the head."""
     text = sentences[position].text
-    if _OWN.search(text) and _SELLS.search(text):
+    if (_OWN.search(text) and _SELLS.search(text)) or _ANNOUNCES.search(text):
         marks[position] = SegmentMark("promo", 0.75, _OWN_PRODUCT)
         _reach_back(sentences, marks, position)
     elif head and not any(_HANDS_OVER.search(sentence.text) for sentence in sentences[:position]):

@@ -176,8 +176,9 @@ class SpeechToText:
         `language` is a code such as `en` or `en-GB`; None lets the model detect it. `check_language` refuses audio that is clearly in
         another one before any of it is decoded. `hotwords` are names to expect: stretches where one may be misheard are decoded
         once more with them. `on_progress(done, total)` gets seconds of audio. With a `checkpoint` file a killed call's pieces are not
-        decoded again. Repeat loops and long holes in speech are decoded a second time; what still loops is cut. Raises PermanentError `bad_audio`, `no_speech`,
-        `wrong_language` (also of an English-only model for another language) and `no_speech_model`.
+        decoded again. Repeat loops and long holes in speech are decoded a second time; what still loops is cut. Raises
+        PermanentError `bad_audio`, `no_speech`, `wrong_language` (also of an English-only model for another language) and
+        `no_speech_model`.
         """
         from top5.transcripts.audio import probe
 

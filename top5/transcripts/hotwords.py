@@ -90,6 +90,8 @@ def with_names(words: Sequence[HeardWord], again: Sequence[HeardWord], names: st
         near = [at for at, word in enumerate(words) if _together(word, new)] if name in wanted else []
         if any(bare[at] == name for at in near):
             continue
+        # In small letters it is an everyday word, whatever the second hearing was led to expect.
+        near = [at for at in near if not words[at].text.strip()[:1].islower()]
         one = [(_alike(bare[at], name), at, 1) for at in near]
         two = [(_alike(bare[at] + bare[at + 1], name), at, 2) for at in near if at + 1 in near]
         fitting = [choice for choice in one if choice[0] >= _IS] + [choice for choice in two if choice[0] >= _TOGETHER]

@@ -19,6 +19,7 @@ from top5.transcripts.words import ends_sentence
 __all__ = ["MarkKind", "SegmentMark", "mark"]
 
 _LONG_SENTENCE = 40  # words after which the end of a cue ends a sentence, too, and twice as many end it anywhere
+_LONGEST_WORD = 100  # characters; what is longer is no word, and patterns for addresses would take its length squared
 _MAX_ITEM = 8  # paragraphs of a sponsored item in a written script
 _EDGE_SECONDS = 150.0
 _EDGE_SENTENCES = 14
@@ -94,7 +95,7 @@ def _sentences(segments: Sequence[Segment], tokens: Sequence[str], owner: Sequen
         own = owner[begin : position + 1]
         sentences.append(
             Sentence(
-                begin, position + 1, " ".join(tokens[begin : position + 1]), segment.speaker, segment.start, min(1.0, place),
+                begin, position + 1, " ".join(token[:_LONGEST_WORD] for token in tokens[begin : position + 1]), segment.speaker, segment.start, min(1.0, place),
                 repeated=2 * sum(segments[number].repeated for number in own) > len(own),
             )
         )  # fmt: skip

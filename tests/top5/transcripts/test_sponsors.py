@@ -256,6 +256,12 @@ def test_where_nobody_punctuates_a_read_does_not_swallow_the_episode() -> None:
     assert found.count(None) > 150
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", ["a" * 300_000, "a." * 150_000, "we have " + "a-" * 150_000, "@" * 300_000])
+def test_hostile_words_take_no_hour(text: str) -> None:
+    assert len(mark([Segment(text=text)] * 3)) == 3
+
+
 @pytest.mark.corpus
 def test_real_episodes(corpus: Path) -> None:
     """Python Bytes reads a sponsor in most episodes; the optech recaps never do."""

@@ -95,10 +95,15 @@ def _sentences(segments: Sequence[Segment], tokens: Sequence[str], owner: Sequen
         own = owner[begin : position + 1]
         sentences.append(
             Sentence(
-                begin, position + 1, " ".join(token[:_LONGEST_WORD] for token in tokens[begin : position + 1]), segment.speaker, segment.start, min(1.0, place),
+                begin=begin,
+                end=position + 1,
+                text=" ".join(token[:_LONGEST_WORD] for token in tokens[begin : position + 1]),
+                speaker=segment.speaker,
+                start=segment.start,
+                place=min(1.0, place),
                 repeated=2 * sum(segments[number].repeated for number in own) > len(own),
             )
-        )  # fmt: skip
+        )
         begin = position + 1
     return sentences
 

@@ -19,11 +19,8 @@ from top5.transcripts.quality import joined
 
 _MOST_CHARACTERS = 300  # about 90 of the 224 tokens that Whisper reads as a prompt
 _SHORTEST = 4  # letters: shorter names have too many neighbours
-_MAY_BE, _TOGETHER, _IS = (
-    70,
-    80,
-    60,
-)  # likeness of letters in percent: of one word and of two worth a second hearing; believed after it
+# Likeness of letters in percent: of one word, and of two together, that is worth a second hearing, and of one that is believed after it.
+_MAY_BE, _TOGETHER, _IS = 60, 70, 50
 _LONGEST_NAME, _TIMES_ARE_WRONG = 2.0, 0.3  # seconds
 _CONTEXT = 3.0  # seconds on both sides that are heard again with a name
 _TAG = re.compile(r"<[^<>]{0,2000}>")

@@ -5,7 +5,7 @@ loops (`loops`), what a rejected transcript means for an episode (`day`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -146,6 +146,17 @@ def unheard(voice: Sequence[tuple[float, float]], heard: Sequence[tuple[float, f
         if at < end:
             holes.append((at, end))
     return holes
+
+
+def joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Stretches (begin, end) in order, those that touch or overlap as one."""
+    found: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found
 
 
 def _coverage(transcript: Transcript, audio_seconds: float | None, faults: list[Fault]) -> float:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from top5.errors import PermanentError
 from top5.transcripts.clean import clean_text
+from top5.transcripts.hotwords import misheard, with_names
 from top5.transcripts.language import base_code
 from top5.transcripts.loops import find_loops
 from top5.transcripts.model import Decoding, Segment, Transcript
 from top5.transcripts.pieces import SAMPLE_RATE, Checkpoint, Heard, HeardWord, Piece, Progress, understand
-from top5.transcripts.quality import unheard
+from top5.transcripts.quality import joined, unheard
 from top5.transcripts.words import Word, join_words
 from top5.weights import ModelFiles
 
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     Samples = np.ndarray[Any, np.dtype[np.float32]]
 
 # Raised when the same audio and model give other sentences.
-_REVISION = "sentences-3"
+_REVISION = "sentences-4"
 PIECE_SECONDS = 600.0
 SLACK = 0.5  # a short rest would be a batch of one or two windows that takes as long as eight
-_HOLE = 3.0  # seconds of speech without a word that are worth a second try: hot words can cost a window its first sentence
+_HOLE = 3.0  # seconds of speech without a word that are worth a second try
 _MOST_RETRIES = 8  # per piece: what is hopeless in ten minutes of audio stays so
 _AROUND = 1.0
 _SURE = 0.9
@@ -53,7 +54,6 @@ class _Transcribe(Protocol):
         vad_filter: bool,
         word_timestamps: bool,
         without_timestamps: bool,
-        hotwords: str | None,
     ) -> "tuple[Iterable[WhisperSegment], TranscriptionInfo]": ...
 
 
@@ -70,6 +70,7 @@ class _Again(Protocol):
         condition_on_previous_text: bool,
         no_repeat_ngram_size: int,
         vad_filter: bool,
+        hotwords: str | None,
     ) -> "tuple[Iterable[WhisperSegment], TranscriptionInfo]": ...
 
 
@@ -173,10 +174,11 @@ class SpeechToText:
         """The words of an audio file as sentences, each from its first word's start to its last word's end, in seconds.
 
         `language` is a code such as `en` or `en-GB`; None lets the model detect it. `check_language` refuses audio that is clearly in
-        another one before any of it is decoded. `hotwords` are names the model should expect. `on_progress(done, total)` gets seconds
-        of audio. With a `checkpoint` file a killed call's pieces are not decoded again. Repeat loops and long holes in speech are
-        decoded a second time; what still loops is cut. Raises PermanentError `bad_audio`, `no_speech`, `wrong_language` (also of an
-        English-only model for another language) and `no_speech_model`.
+        another one before any of it is decoded. `hotwords` are names to expect: stretches where one may be misheard are decoded
+        once more with them. `on_progress(done, total)` gets seconds of audio. With a `checkpoint` file a killed call's pieces are not
+        decoded again. Repeat loops and long holes in speech are decoded a second time; what still loops is cut. Raises
+        PermanentError `bad_audio`, `no_speech`, `wrong_language` (also of an English-only model for another language) and
+        `no_speech_model`.
         """
         from top5.transcripts.audio import probe
 
@@ -238,7 +240,6 @@ class SpeechToText:
                 vad_filter=True,
                 word_timestamps=True,
                 without_timestamps=True,
-                hotwords=hotwords,
             )
         except ValueError as error:
             raise PermanentError(
@@ -247,6 +248,8 @@ class SpeechToText:
         words, log_probability = words_of(segments, advance)
         voice = _voice(info)
         words, redecoded, cut = self._mend(pipeline, piece, words, voice, language or info.language)
+        if hotwords:
+            words = self._name(pipeline, piece, words, language or info.language, hotwords)
         return heard_of(piece, words, voice, log_probability, language or info.language, redecoded=redecoded, cut_words=cut)
 
     def _mend(
@@ -257,24 +260,53 @@ class SpeechToText:
         voice: Sequence[tuple[float, float]],
         language: str,
     ) -> tuple[list[HeardWord], int, int]:
-        """The words with loops and holes decoded once more, alone and without hot words, which are what a stuck decoder repeats."""
+        """The words with loops and holes decoded once more, alone; what still loops is cut. Also how many stretches and words."""
         spans = doubtful(words, voice)[:_MOST_RETRIES]
         for begin, end in spans:
-            first, last = max(0.0, begin - _AROUND), end + _AROUND
-            clip = piece.samples[int(first * SAMPLE_RATE) : int(last * SAMPLE_RATE)]
-            again = cast(_Again, pipeline.model.transcribe)  # pyright: ignore[reportUnknownMemberType]
-            segments, _ = again(
-                clip,
-                language=language,
-                beam_size=self._beam_size,
-                word_timestamps=True,
-                condition_on_previous_text=False,
-                no_repeat_ngram_size=4,
-                vad_filter=True,
-            )
-            words = _replaced(words, words_of(segments)[0], begin, end, first)
+            words = _replaced(words, self._again(pipeline, piece, begin, end, language), begin, end)
         words, cut = without_loops(words)
         return words, len(spans), cut
+
+    def _name(
+        self, pipeline: "BatchedInferencePipeline", piece: Piece, words: list[HeardWord], language: str, hotwords: str
+    ) -> list[HeardWord]:
+        """The words with names that a second decode hears when it expects them."""
+        for begin, end in misheard(words, hotwords)[:_MOST_RETRIES]:
+            again = self._again(pipeline, piece, begin, end, language, hotwords)
+            inside = [number for number, word in enumerate(words) if word.start is not None and begin <= word.start < end]
+            if inside:
+                first, last = inside[0], inside[-1] + 1
+                words = [*words[:first], *with_names(words[first:last], again, hotwords), *words[last:]]
+        return words
+
+    def _again(
+        self,
+        pipeline: "BatchedInferencePipeline",
+        piece: Piece,
+        begin: float,
+        end: float,
+        language: str,
+        hotwords: str | None = None,
+    ) -> list[HeardWord]:
+        """The words from `begin` to `end` (seconds of the piece), decoded alone: not in a batch, not after other words."""
+        first, last = max(0.0, begin - _AROUND), end + _AROUND
+        transcribe = cast(_Again, pipeline.model.transcribe)  # pyright: ignore[reportUnknownMemberType]
+        segments, _ = transcribe(
+            piece.samples[int(first * SAMPLE_RATE) : int(last * SAMPLE_RATE)],
+            language=language,
+            beam_size=self._beam_size,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+            no_repeat_ngram_size=4,
+            vad_filter=True,
+            hotwords=hotwords,
+        )
+        found = [
+            word.model_copy(update={"start": round(word.start + first, 3), "end": round((word.end or word.start) + first, 3)})
+            for word in words_of(segments)[0]
+            if word.start is not None
+        ]
+        return [word for word in found if word.start is not None and begin <= word.start < end]
 
 
 def doubtful(words: Sequence[HeardWord], voice: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -288,13 +320,7 @@ def doubtful(words: Sequence[HeardWord], voice: Sequence[tuple[float, float]]) -
             after = words[loop.last].start if loop.last < len(words) else None
             spans.append((start, max(end, after or end)))
     spans += [(begin, end) for begin, end in unheard(voice, timed) if end - begin >= _HOLE]
-    joined: list[tuple[float, float]] = []
-    for begin, end in sorted(spans):
-        if joined and begin <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((begin, end))
-    return joined
+    return joined(spans)
 
 
 def without_loops(words: Sequence[HeardWord]) -> tuple[list[HeardWord], int]:
@@ -310,16 +336,11 @@ def _one_token(text: str) -> str:
     return "".join(text.split()) or "-"
 
 
-def _replaced(words: Sequence[HeardWord], fresh: Sequence[HeardWord], begin: float, end: float, offset: float) -> list[HeardWord]:
-    """`words` with those between `begin` and `end` taken from `fresh`, whose times count from `offset`."""
-    moved = [
-        word.model_copy(update={"start": round(word.start + offset, 3), "end": round((word.end or word.start) + offset, 3)})
-        for word in fresh
-        if word.start is not None and begin <= word.start + offset < end
-    ]
+def _replaced(words: Sequence[HeardWord], fresh: Sequence[HeardWord], begin: float, end: float) -> list[HeardWord]:
+    """`words` with those between `begin` and `end` taken from `fresh`."""
     before = [word for word in words if word.start is not None and word.start < begin]
     after = [word for word in words if word.start is not None and word.start >= end]
-    return [*before, *moved, *after]
+    return [*before, *fresh, *after]
 
 
 def voice_in(piece: Piece) -> list[tuple[float, float]]:

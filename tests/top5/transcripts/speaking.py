@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,24 @@ class Said:
 
 
 def speaking(folder: Path, target: Path, seconds: float, *, gap: float = 3.0) -> list[Said]:
-    """Write an MP3 of the clips in `folder`, silence between them, again and again until `seconds` are full."""
+    """Write an MP3 of the clips in `folder`, silence between them, again and again until none fits into `seconds`."""
     silence = np.zeros(int(gap * SAMPLE_RATE), dtype=np.float32)
     clips = [
         (_spoken(next(pieces(folder / name, 600.0)).samples), (folder / f"{name}.ref.txt").read_text("utf-8").strip())
         for name in CLIPS
     ]
     parts, said, size = [silence], list[Said](), len(silence)
-    while True:
-        for samples, text in clips:
-            if (size + len(samples) + len(silence)) / SAMPLE_RATE > seconds:
-                target.write_bytes(encode_mp3(np.concatenate(parts), 64))
-                return said
+    room = int(seconds * SAMPLE_RATE)
+    shortest = min(len(samples) for samples, _ in clips) + len(silence)
+    for samples, text in cycle(clips):
+        if size + shortest > room:
+            break
+        if size + len(samples) + len(silence) <= room:
             said.append(Said(size / SAMPLE_RATE, (size + len(samples)) / SAMPLE_RATE, text))
             parts += [samples, silence]
             size += len(samples) + len(silence)
+    target.write_bytes(encode_mp3(np.concatenate(parts), 64))
+    return said
 
 
 def _spoken(samples: Samples) -> Samples:

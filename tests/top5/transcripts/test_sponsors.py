@@ -197,6 +197,71 @@ def test_words_of_the_house_and_words_like_them(text: str, kind: str | None) -> 
     assert inside(text) == [kind]
 
 
+# The house's own, as captions have it: no speakers, other words each week
+
+HEAD = [
+    "Hello and welcome to Pump Weekly.",
+    "This episode is sponsored by Larkrack.",
+    "Listen to their portion later in the episode.",
+    "If you would like to reach us, we are all on Mastodon.",
+    "A few of you do that.",
+    "And it is fun.",
+    "We record Mondays at 10 a.m. Pacific time, and you can watch us live.",
+    "That is that.",
+    "So what do you have for us first?",
+]
+
+
+def captions(*texts: str) -> list[str | None]:
+    marks = mark([Segment(start=4.0 * number, end=4.0 * number + 4, text=text) for number, text in enumerate(texts)])
+    return [found.kind if found else None for found in marks]
+
+
+def test_the_head_of_a_show_is_the_house_s_until_the_first_topic() -> None:
+    found = captions(*HEAD, *FILLER * 4)
+    assert found[:2] == ["greeting", "sponsor"]
+    assert set(found[2:8]) <= {"sponsor", "promo"}
+    assert set(found[8:]) == {None}
+
+
+def test_an_own_product_is_sold_as_long_as_it_is_spoken_of() -> None:
+    pitch = [
+        "I have three new courses coming out this week.",
+        "One is about valves.",
+        "You can sign up for the course now.",
+    ]
+    found = captions(*FILLER * 3, *pitch, *FILLER * 3)
+    assert found[3 * len(FILLER) : 3 * len(FILLER) + 3] == ["promo"] * 3
+    assert set(found[3 * len(FILLER) + 3 :]) == {None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The university sells courses because its grants ran out.",
+        "Of course we have a rule for that, and it is out of date.",
+        "She wrote a book about sales that came out in May.",
+        "The newsletter of the bank made the mailing list a product.",
+        "They record it live, which is why the audience pays.",
+    ],
+)
+def test_what_others_sell_is_content(text: str) -> None:
+    assert captions(*FILLER * 3, text, *FILLER * 3) == [None] * (6 * len(FILLER) + 1)
+
+
+def test_where_nobody_punctuates_a_read_does_not_swallow_the_episode() -> None:
+    cues = ["memory is the limit and stays it", "bandwidth doubles every four years"] * 150
+    found = captions(*cues[:100], "this episode is brought to you by larkrack use promo code signal", *cues[100:])
+    assert found[100] == "sponsor"
+    assert found.count(None) > 150
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", ["a" * 300_000, "a." * 150_000, "we have " + "a-" * 150_000, "@" * 300_000])
+def test_hostile_words_take_no_hour(text: str) -> None:
+    assert len(mark([Segment(text=text)] * 3)) == 3
+
+
 @pytest.mark.corpus
 def test_real_episodes(corpus: Path) -> None:
     """Python Bytes reads a sponsor in most episodes; the optech recaps never do."""

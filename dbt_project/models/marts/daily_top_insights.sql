@@ -1,7 +1,35 @@
 with
+    insights as (
+        select * from {{ ref("fct_insights") }} where day = {{ processed_day() }}
+    ),
+
+    picks as (select * from insights where fate = 'chosen'),
+
+    outranked as (
+        select *, row_number() over (order by score desc, insight_id) as place
+        from insights
+        where fate = 'outranked'
+    ),
+
+    runners_up as (
+        select
+            list(
+                {
+                    'show_title':show_title,
+                    'day':day,
+                    'insight_id':insight_id,
+                    'headline':headline,
+                    'episode_url':episode_url
+                }
+                order by place
+            ) as runners_up
+        from outranked
+        where place <= {{ var("runners_up") }}
+    ),
+
     selection as (select * from {{ ref("int_selection") }}),
 
-    scored as (select * from {{ ref("int_scored") }}),
+    scored as (select insight_id, available_on, embedding from {{ ref("int_scored") }}),
 
     related as (select * from {{ ref("int_related") }}),
 
@@ -17,7 +45,7 @@ with
             avg(freshness) as freshness,
             avg(feed_weight) as feed_weight,
             avg(topic_preference) as topic_preference
-        from scored
+        from insights
     ),
 
     memory as (
@@ -26,10 +54,14 @@ with
 
     lifted as (
         select
-            scored.*,
-            selection.rank,
+            picks.*,
+            scored.available_on,
+            scored.embedding,
             selection.marginal_score,
             coalesce(related.related, []) as related,
+            coalesce(runners_up.runners_up, []) as runners_up,
+            {{ heard_line() }} as heard_line,
+            {{ disagreement_line() }} as disagreement_line,
             list_sort(
                 [
                     {
@@ -45,7 +77,12 @@ with
                         'reason':'well evidenced'
                     },
                     {
-                        'lift':{{ lift("novelty", "weight_novelty") }},
+                        'lift': case
+                            -- The line beside it says so already.
+                            when heard_line = 'First heard here.'
+                            then 0
+                            else {{ lift("novelty", "weight_novelty") }}
+                        end,
                         'reason':'nothing like it sent before'
                     },
                     {
@@ -66,57 +103,34 @@ with
                     }
                 ],
                 'desc'
-            ) as lifts,
-            {{ heard_line() }} as heard_line,
-            {{ disagreement_line() }} as disagreement_line
-        from selection
+            ) as lifts
+        from picks
         inner join scored using (insight_id)
+        inner join selection using (insight_id)
         left join related using (insight_id)
+        cross join runners_up
         cross join average
         cross join memory
     ),
 
     final as (
         select
-            day,
-            rank,
-            insight_id,
-            episode_id,
-            canonical_episode_id,
-            feed_id,
-            show_title,
-            show_url,
-            publisher,
-            episode_title,
-            episode_url,
-            audio_url,
-            published_at,
-            available_on,
-            is_late,
-            headline,
-            body,
-            speaker,
-            claim_type,
-            entities,
-            quotes,
-            names,
-            starts_at_seconds,
-            times_may_drift,
-            topics,
-            score,
-            marginal_score,
-            salience,
-            specificity,
-            evidence,
-            novelty,
-            corroboration,
-            freshness,
-            feed_weight,
-            topic_preference,
-            independent_shows,
-            also_in,
-            disagrees_with,
-            related,
+            * exclude (
+                position_in_episode,
+                words,
+                fate,
+                fate_detail,
+                nearest_told_on,
+                nearest_told_insight_id,
+                nearest_told_by,
+                nearest_told_headline,
+                is_told_by_same_publisher,
+                duplicate_of,
+                nearest_pick_insight_id,
+                lifts,
+                heard_line,
+                disagreement_line
+            ),
             coalesce(
                 nullif(
                     array_to_string(
@@ -128,16 +142,10 @@ with
                     ),
                     ''
                 ),
-                'passed every gate of the day'
+                'among the best of the day'
             ) as why,
             nullif(concat_ws(' ', heard_line, disagreement_line), '') as memory,
-            list_concat(also_in, disagrees_with) as memory_links,
-            embedding,
-            embedding_model,
-            engine,
-            model,
-            prompt_version,
-            transcript_key
+            list_concat(also_in, disagrees_with) as memory_links
         from lifted
     )
 

@@ -5,6 +5,7 @@ Belongs here: the matrix product that a dbt Python model runs, because SQL would
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -185,7 +186,7 @@ def _unit_vectors(batches: "Batches") -> Iterable[tuple[tuple[str, int], "pa.Rec
     """Rows with a usable vector and these as unit vectors, of each batch by space and length."""
     import pyarrow.compute as pc
 
-    for batch in batches:
+    for batch in _read_ahead(batches):
         spaces = batch.column("vector_space")
         lengths = np.asarray(batch.column("embedding").value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
         for space in sorted(pc.unique(spaces).drop_null().to_pylist()):
@@ -193,6 +194,16 @@ def _unit_vectors(batches: "Batches") -> Iterable[tuple[tuple[str, int], "pa.Rec
             for length in np.unique(lengths[of_space & (lengths > 0)]).tolist():
                 rows, unit = _unit(_taken(batch, of_space & (lengths == length)), length)
                 yield (space, length), rows, unit
+
+
+def _read_ahead(batches: "Batches") -> "Batches":
+    """The same batches, each read while its predecessor is compared."""
+    source = iter(batches)
+    with ThreadPoolExecutor(1, thread_name_prefix="nearness") as reader:
+        coming = reader.submit(next, source, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, source, None)
+            yield batch
 
 
 def _unit(batch: "pa.RecordBatch", length: int) -> "tuple[pa.RecordBatch, Floats]":

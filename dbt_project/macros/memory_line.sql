@@ -46,8 +46,8 @@
 {%- endmacro -%}
 
 {#-
-Who said it before: "Third show this month: ...", "Third show in 30 days: ...", "Also said today on ...". "First heard here" only where
-there is a memory to ask and nothing in it is related or disagrees: otherwise nothing is claimed.
+Who said it before: "Third show this month to say so: ...", "Third show in 30 days to say so: ...", "Also said today on ...". "First heard
+here" only where there is a memory to ask and nothing in it is related or disagrees: otherwise nothing is claimed.
 -#}
 {%- macro heard_line() -%}
     case
@@ -57,8 +57,8 @@ there is a memory to ask and nothing in it is related or disagrees: otherwise no
                 when
                     date_trunc('month', picks.also_in[1].day)
                     = date_trunc('month', picks.day)
-                then ' show this month: '
-                else ' show in {{ var("corroboration_days") }} days: '
+                then ' show this month to say so: '
+                else ' show in {{ var("corroboration_days") }} days to say so: '
             end
             || {{ shows_and_days("picks.also_in") }}
             || '.'

@@ -1,11 +1,13 @@
 """The dbt project itself: its unit tests pass, and every model keeps the house rules."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.dbt.conftest import EMPTY_DAY, PROJECT, Workshop
+from tests.dbt.conftest import PROJECT, Workshop
+from tests.dbt.small_lake import SmallLake
 from top5.warehouse import run_dbt
 
 MODELS = sorted(path for path in (PROJECT / "models").rglob("*") if path.suffix in {".sql", ".py"})
@@ -23,16 +25,15 @@ def test_all_unit_tests_pass(workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     assert len(outcome.result) >= 35
 
 
-@pytest.mark.usefixtures("empty_day")
-def test_the_age_of_what_was_extracted_can_be_asked(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOP5_LAKE", str(workshop.lake.root))
-    monkeypatch.setenv("TOP5_WAREHOUSE", str(workshop.warehouse))
-    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(workshop.target_path)]
-    folders += ["--log-path", str(workshop.target_path / "logs"), "--vars", "{day: 2027-01-10}"]
-    outcome = run_dbt(["--log-level", "none", "source", "freshness", "--select", "source:lake.episodes", *folders])
-    (asked,) = outcome.result.results
-    assert asked.status in {"pass", "warn", "error"}  # dbt measures by today's clock; what cannot be asked is a runtime error
-    assert asked.max_loaded_at.date() >= EMPTY_DAY
+def test_what_was_extracted_long_ago_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, day = SmallLake(tmp_path / "lake"), date(2020, 1, 1)
+    lake.episode(day, "old")
+    monkeypatch.setenv("TOP5_LAKE", str(lake.write()))
+    monkeypatch.setenv("TOP5_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(tmp_path)]
+    folders += ["--log-path", str(tmp_path), "--select", "source:lake.episodes", "--vars", f"{{day: {day}}}"]
+    (asked,) = run_dbt(["--log-level", "none", "source", "freshness", *folders]).result.results
+    assert (asked.status, asked.max_loaded_at.date()) == ("error", day)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)

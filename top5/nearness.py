@@ -184,16 +184,15 @@ def _days(column: "pa.Array") -> npt.NDArray[np.datetime64]:
 
 def _unit_vectors(batches: "Batches") -> Iterable[tuple[tuple[str, int], "pa.RecordBatch", Floats]]:
     """Rows with a usable vector and these as unit vectors, of each batch by space and length."""
-    import pyarrow.compute as pc
-
     for batch in _read_ahead(batches):
-        spaces = batch.column("vector_space")
+        encoded = batch.column("vector_space").dictionary_encode()
+        spaces = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
         lengths = np.asarray(batch.column("embedding").value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
-        for space in sorted(pc.unique(spaces).drop_null().to_pylist()):
-            of_space = np.asarray(pc.equal(spaces, space).fill_null(False).to_numpy(zero_copy_only=False))
+        for number, space in enumerate(encoded.dictionary.to_pylist()):
+            of_space = spaces == number
             for length in np.unique(lengths[of_space & (lengths > 0)]).tolist():
                 rows, unit = _unit(_taken(batch, of_space & (lengths == length)), length)
-                yield (space, length), rows, unit
+                yield (str(space), length), rows, unit
 
 
 def _read_ahead(batches: "Batches") -> "Batches":

@@ -1,7 +1,9 @@
 {#- Parts of the reader's lines on why an insight was chosen and who said it before. -#}
-{#- How far a component lifts the score above the day's average. -#}
-{%- macro lift(component, weight) -%}
-    round({{ var(weight) }} * (picks.{{ component }} - average.{{ component }}), 6)
+{#- How far a component lifts a pick's score above what is the average in another relation. -#}
+{%- macro lift(component, weight, average) -%}
+    round(
+        {{ var(weight) }} * (picks.{{ component }} - {{ average }}.{{ component }}), 6
+    )
 {%- endmacro -%}
 
 {%- macro ordinal(number) -%}

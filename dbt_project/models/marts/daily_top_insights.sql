@@ -1,3 +1,14 @@
+{%- set reasons = [
+    ("salience", "weight_salience", "strong claim"),
+    ("specificity", "weight_specificity", "exact numbers and names"),
+    ("evidence", "weight_evidence", "well evidenced"),
+    ("novelty", "weight_novelty", "nothing like it sent before"),
+    ("corroboration", "weight_corroboration", "said by independent shows"),
+    ("freshness", "weight_freshness", "fresh"),
+    ("feed_weight", "weight_feed", "a show you favour"),
+    ("topic_preference", "weight_topics", "a topic you favour"),
+] %}
+
 with
     insights as (
         select * from {{ ref("fct_insights") }} where day = {{ processed_day() }}
@@ -5,11 +16,7 @@ with
 
     picks as (select * from insights where fate = 'chosen'),
 
-    outranked as (
-        select *, row_number() over (order by score desc, insight_id) as place
-        from insights
-        where fate = 'outranked'
-    ),
+    selection as (select * from {{ ref("int_selection") }}),
 
     runners_up as (
         select
@@ -21,32 +28,28 @@ with
                     'headline':headline,
                     'episode_url':episode_url
                 }
-                order by place
+                order by selection.rank
             ) as runners_up
-        from outranked
-        where place <= {{ var("runners_up") }}
+        from insights
+        inner join selection using (insight_id)
+        where not selection.is_pick
     ),
-
-    selection as (select * from {{ ref("int_selection") }}),
 
     scored as (select insight_id, available_on, embedding from {{ ref("int_scored") }}),
 
     related as (select * from {{ ref("int_related") }}),
 
-    -- What lifts a candidate is where it is better than the day's average, not which
-    -- component weighs most.
-    average as (
-        select
-            avg(salience) as salience,
-            avg(specificity) as specificity,
-            avg(evidence) as evidence,
-            avg(novelty) as novelty,
-            avg(corroboration) as corroboration,
-            avg(freshness) as freshness,
-            avg(feed_weight) as feed_weight,
-            avg(topic_preference) as topic_preference
-        from insights
-    ),
+    -- A reason is a component that is better than the day's average, not one that
+    -- weighs most; those come first that set it apart from the other picks.
+    {% for name, rows in (("average", "insights"), ("chosen", "picks")) %}
+        {{ name }} as (
+            select
+                {% for component, weight, reason in reasons %}
+                    avg({{ component }}) as {{ component }}{{ "," if not loop.last }}
+                {% endfor %}
+            from {{ rows }}
+        ),
+    {% endfor %}
 
     memory as (
         select count(*) > 0 as has_earlier_days from {{ ref("int_chosen_before") }}
@@ -64,43 +67,13 @@ with
             {{ disagreement_line() }} as disagreement_line,
             list_sort(
                 [
-                    {
-                        'lift':{{ lift("salience", "weight_salience") }},
-                        'reason':'strong claim'
-                    },
-                    {
-                        'lift':{{ lift("specificity", "weight_specificity") }},
-                        'reason':'exact numbers and names'
-                    },
-                    {
-                        'lift':{{ lift("evidence", "weight_evidence") }},
-                        'reason':'well evidenced'
-                    },
-                    {
-                        'lift': case
-                            -- The line beside it says so already.
-                            when heard_line = 'First heard here.'
-                            then 0
-                            else {{ lift("novelty", "weight_novelty") }}
-                        end,
-                        'reason':'nothing like it sent before'
-                    },
-                    {
-                        'lift':{{ lift("corroboration", "weight_corroboration") }},
-                        'reason':'said by independent shows'
-                    },
-                    {
-                        'lift':{{ lift("freshness", "weight_freshness") }},
-                        'reason':'fresh'
-                    },
-                    {
-                        'lift':{{ lift("feed_weight", "weight_feed") }},
-                        'reason':'a show you favour'
-                    },
-                    {
-                        'lift':{{ lift("topic_preference", "weight_topics") }},
-                        'reason':'a topic you favour'
-                    }
+                    {% for component, weight, reason in reasons %}
+                        {
+                            'apart':{{ lift(component, weight, "chosen") }},
+                            'lift':{{ lift(component, weight, "average") }},
+                            'reason':'{{ reason }}'
+                        }{{ "," if not loop.last }}
+                    {% endfor %}
                 ],
                 'desc'
             ) as lifts
@@ -110,6 +83,7 @@ with
         left join related using (insight_id)
         cross join runners_up
         cross join average
+        cross join chosen
         cross join memory
     ),
 
@@ -135,7 +109,17 @@ with
                 nullif(
                     array_to_string(
                         list_transform(
-                            list_filter(lifts, lambda found:found.lift > 0.001)[1:2],
+                            -- That it is new the line beside it may say already.
+                            list_filter(
+                                lifts,
+                                lambda found:found.lift > 0.001
+                                and not (
+                                    found.reason = 'nothing like it sent before'
+                                    and coalesce(
+                                        heard_line = 'First heard here.', false
+                                    )
+                                )
+                            )[1:2],
                             lambda found:found.reason
                         ),
                         ', '

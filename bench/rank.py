@@ -236,7 +236,7 @@ def main() -> None:
         found = apart(backfill)
         print(
             f"30 days in one run: {found['total_seconds']:.1f} s = {found['ratio']:.2f} x 30 x {found['sql_seconds_a_day']:.2f} s of SQL, "
-            f"of it {found['first_seconds']:.1f} s around the first day's for dbt's import and parse; "
+            f"{found['first_seconds']:.1f} s of it import dbt and parse, once; "
             f"a dbt command of its own takes {found['own_command_seconds']:.1f} s a day",
             flush=True,
         )

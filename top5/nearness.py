@@ -5,6 +5,7 @@ Belongs here: the matrix product that a dbt Python model runs, because SQL would
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,6 +22,7 @@ Texts = npt.NDArray[np.object_]
 
 # A product of two matrices sums in an order that depends on their shapes; what it lets through is measured again, pair by pair.
 _SLACK: Final = 1e-4
+_ONE: Final = 1e-6
 _SORT_AFTER: Final = 100_000
 
 
@@ -30,6 +32,25 @@ class _Space:
 
     ids: Texts
     unit: Floats
+
+
+class _Scratch:
+    """Room for the product of one batch, used again for the next: fresh memory costs more than the comparison that is made in it."""
+
+    def __init__(self) -> None:
+        self._product: Floats = np.empty(0, dtype=np.float32)
+        self._reached: npt.NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+
+    def close(self, mine: Floats, theirs: Floats, bar: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Rows of `mine` and of `theirs` whose product reaches the bar of the former."""
+        size = len(mine) * len(theirs)
+        if size > len(self._product):
+            self._product, self._reached = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.bool_)
+        product = self._product[:size].reshape(len(mine), len(theirs))
+        reached = self._reached[:size].reshape(product.shape)
+        np.matmul(mine, theirs.T, out=product)
+        np.greater_equal(product, bar[:, None], out=reached)
+        return np.divmod(np.flatnonzero(reached), len(theirs))
 
 
 class _Nearest:
@@ -91,28 +112,31 @@ def nearest_pairs(candidates: "pa.Table", others: "Mapping[str, Batches]", *, fl
     import pyarrow as pa
 
     spaces: dict[tuple[str, int], _Space] = {}
-    for key, _, ids, unit in _unit_vectors(candidates.to_batches()):
+    for key, rows, unit in _unit_vectors(candidates.to_batches()):
         before = spaces.get(key)
+        ids = _texts(rows.column("insight_id"))
         spaces[key] = _Space(
             ids=ids if before is None else np.concatenate([before.ids, ids]),
             unit=unit if before is None else np.concatenate([before.unit, unit]),
         )
     found: list[dict[str, Any]] = []
+    scratch = _Scratch()
     for role, batches in others.items():
         nearest: dict[tuple[str, int], _Nearest] = {}
-        for key, days, ids, unit in _unit_vectors(batches):
+        for key, rows, unit in _unit_vectors(batches):
             space = spaces.get(key)
             if space is None:
                 continue
             so_far = nearest.setdefault(key, _Nearest(len(space.ids), floor, keep))
-            close = np.flatnonzero(space.unit @ unit.T >= (so_far.bar - _SLACK)[:, None])
-            mine, theirs = np.divmod(close, len(unit))
+            mine, theirs = scratch.close(space.unit, unit, so_far.bar - np.float32(_SLACK))
             similarity = _cosines(space.unit, unit, mine, theirs)
             near = similarity >= floor
+            mine, theirs, similarity = mine[near], theirs[near], similarity[near]
+            named = rows.select(["day", "insight_id"]).take(pa.array(theirs))
+            claims = _Claims(mine, similarity, _days(named.column("day")), _texts(named.column("insight_id")))
             if role == "candidate":
-                near &= space.ids[mine] != ids[theirs]
-            mine, theirs = mine[near], theirs[near]
-            so_far.add(_Claims(mine, similarity[near], days[theirs], ids[theirs]))
+                claims = claims.at(np.flatnonzero(space.ids[mine] != claims.insight_id))
+            so_far.add(claims)
         for key, so_far in nearest.items():
             claims = so_far.settle()
             found.append(
@@ -137,28 +161,66 @@ def nearest_pairs(candidates: "pa.Table", others: "Mapping[str, Batches]", *, fl
 
 
 def _cosines(left: Floats, right: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """The cosine of each pair of unit vectors, summed in the same order whoever else is compared; six digits."""
+    """The cosine of each pair of vectors, summed in the same order whoever else is compared; six digits."""
     exact = np.empty(len(rows))
     for start in range(0, len(rows), 8_192):
         part = slice(start, start + 8_192)
-        exact[part] = np.einsum("ij,ij->i", left[rows[part]], right[columns[part]])
+        mine, theirs = left[rows[part]], right[columns[part]]
+        exact[part] = np.einsum("ij,ij->i", mine, theirs) / np.sqrt(_squares(mine).astype(np.float64) * _squares(theirs))
     return np.round(exact, 6)
 
 
-def _unit_vectors(batches: "Batches") -> Iterable[tuple[tuple[str, int], Any, Texts, Floats]]:
-    """Days, ids and unit vectors of each batch by space and length."""
-    for batch in batches:
-        vectors = batch.column("embedding")
-        lengths = np.asarray(vectors.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
-        spaces: Texts = np.asarray(batch.column("vector_space").to_pylist(), dtype=object)
-        days: npt.NDArray[np.datetime64] = np.asarray(batch.column("day").to_numpy(zero_copy_only=False), dtype="datetime64[D]")
-        ids: Texts = np.asarray(batch.column("insight_id").to_pylist(), dtype=object)
-        for space, length in sorted({pair for pair in zip(spaces.tolist(), lengths.tolist(), strict=True) if pair[1]}):
-            rows = np.flatnonzero((spaces == space) & (lengths == length))
-            taken = vectors if len(rows) == len(ids) else vectors.take(rows)
-            flat = np.asarray(taken.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
-            matrix = flat.reshape(-1, length)
-            norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
-            usable = np.isfinite(norms) & (norms > 0)
-            rows, matrix, norms = rows[usable], matrix[usable], norms[usable]
-            yield (str(space), int(length)), days[rows], ids[rows], matrix / norms[:, None]
+def _squares(matrix: Floats) -> Floats:
+    return np.einsum("ij,ij->i", matrix, matrix)
+
+
+def _texts(column: "pa.Array") -> Texts:
+    return np.asarray(column.to_pylist(), dtype=object)
+
+
+def _days(column: "pa.Array") -> npt.NDArray[np.datetime64]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype="datetime64[D]")
+
+
+def _unit_vectors(batches: "Batches") -> Iterable[tuple[tuple[str, int], "pa.RecordBatch", Floats]]:
+    """Rows with a usable vector and these as unit vectors, of each batch by space and length."""
+    for batch in _read_ahead(batches):
+        encoded = batch.column("vector_space").dictionary_encode()
+        spaces = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
+        lengths = np.asarray(batch.column("embedding").value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+        for number, space in enumerate(encoded.dictionary.to_pylist()):
+            of_space = spaces == number
+            for length in np.unique(lengths[of_space & (lengths > 0)]).tolist():
+                rows, unit = _unit(_taken(batch, of_space & (lengths == length)), length)
+                yield (str(space), length), rows, unit
+
+
+def _read_ahead(batches: "Batches") -> "Batches":
+    """The same batches, each read while its predecessor is compared."""
+    source = iter(batches)
+    with ThreadPoolExecutor(1, thread_name_prefix="nearness") as reader:
+        coming = reader.submit(next, source, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, source, None)
+            yield batch
+
+
+def _unit(batch: "pa.RecordBatch", length: int) -> "tuple[pa.RecordBatch, Floats]":
+    """The rows of `batch` whose vector has a direction, and unit vectors of shape (rows, length)."""
+    flat = batch.column("embedding").flatten().to_numpy(zero_copy_only=False)
+    matrix = np.asarray(flat, dtype=np.float32).reshape(-1, length)
+    norms = np.sqrt(_squares(matrix))
+    usable = np.isfinite(norms) & (norms > 0)
+    if not usable.all():
+        batch, matrix, norms = _taken(batch, usable), matrix[usable], norms[usable]
+    # Engines give unit vectors as a rule: dividing them all by one would cost as much as reading them.
+    askew = np.abs(norms - 1) > _ONE
+    if askew.any():
+        matrix = np.where(askew[:, None], matrix / norms[:, None], matrix)
+    return batch, matrix
+
+
+def _taken(batch: "pa.RecordBatch", wanted: npt.NDArray[np.bool_]) -> "pa.RecordBatch":
+    import pyarrow as pa
+
+    return batch if wanted.all() else batch.filter(pa.array(wanted))

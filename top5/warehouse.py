@@ -44,6 +44,11 @@ def _utc(value: object) -> object:
 _UtcTime = Annotated[datetime, BeforeValidator(_utc)]
 
 
+# A column that came later is null in the rows of days before.
+def _or_empty(value: object) -> object:
+    return () if value is None else value
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -126,6 +131,7 @@ class Pick(_Frozen):
     also_in: tuple[ClaimLink, ...]
     disagrees_with: tuple[ClaimLink, ...]
     related: tuple[ClaimLink, ...]
+    runners_up: Annotated[tuple[ClaimLink, ...], BeforeValidator(_or_empty)] = ()
     why: str
     memory: str | None
     memory_links: tuple[ClaimLink, ...]

@@ -1,7 +1,9 @@
 {#- Parts of the reader's lines on why an insight was chosen and who said it before. -#}
-{#- How far a component lifts the score above the day's average. -#}
-{%- macro lift(component, weight) -%}
-    round({{ var(weight) }} * (scored.{{ component }} - average.{{ component }}), 6)
+{#- How far a component lifts a pick's score above what is the average in another relation. -#}
+{%- macro lift(component, weight, average) -%}
+    round(
+        {{ var(weight) }} * (picks.{{ component }} - {{ average }}.{{ component }}), 6
+    )
 {%- endmacro -%}
 
 {%- macro ordinal(number) -%}
@@ -46,35 +48,35 @@
 {%- endmacro -%}
 
 {#-
-Who said it before: "Third show this month: ...", "Third show since 28 Aug: ...", "Also said today on ...". "First heard here" only where
-there is a memory to ask and nothing in it is related or disagrees: otherwise nothing is claimed.
+Who said it before: "Third show this month to say so: ...", "Third show in 30 days to say so: ...", "Also said today on ...". "First heard
+here" only where there is a memory to ask and nothing in it is related or disagrees: otherwise nothing is claimed.
 -#}
 {%- macro heard_line() -%}
     case
-        when scored.also_in[1].day < scored.day
+        when picks.also_in[1].day < picks.day
         then
-            {{ ordinal("scored.independent_shows + 1") }} || case
+            {{ ordinal("picks.independent_shows + 1") }} || case
                 when
-                    date_trunc('month', scored.also_in[1].day)
-                    = date_trunc('month', scored.day)
-                then ' show this month: '
-                else ' show since ' || strftime(scored.also_in[1].day, '%-d %b') || ': '
+                    date_trunc('month', picks.also_in[1].day)
+                    = date_trunc('month', picks.day)
+                then ' show this month to say so: '
+                else ' show in {{ var("corroboration_days") }} days to say so: '
             end
-            || {{ shows_and_days("scored.also_in") }}
+            || {{ shows_and_days("picks.also_in") }}
             || '.'
-        when len(scored.also_in) > 0
-        then 'Also said today on ' || {{ show_titles("scored.also_in") }} || '.'
+        when len(picks.also_in) > 0
+        then 'Also said today on ' || {{ show_titles("picks.also_in") }} || '.'
         when
             memory.has_earlier_days
-            and scored.novelty = 1
-            and len(scored.disagrees_with) = 0
+            and picks.novelty = 1
+            and len(picks.disagrees_with) = 0
         then 'First heard here.'
     end
 {%- endmacro -%}
 
 {%- macro disagreement_line() -%}
     case
-        when len(scored.disagrees_with) > 0
-        then 'Disagrees with ' || {{ shows_and_days("scored.disagrees_with") }} || '.'
+        when len(picks.disagrees_with) > 0
+        then 'Disagrees with ' || {{ shows_and_days("picks.disagrees_with") }} || '.'
     end
 {%- endmacro -%}

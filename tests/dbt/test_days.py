@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -131,6 +132,24 @@ def test_an_old_day_run_again_gives_the_same_rows_whatever_the_order_of_the_lake
     three_days.decide(TUESDAY)
     assert [reader(three_days.warehouse, TUESDAY) for reader in readers] == before
     assert read_picks(three_days.warehouse, WEDNESDAY) == wednesday
+
+
+@pytest.mark.slow
+def test_a_lost_warehouse_comes_back_with_the_same_rows(three_days: Workshop, tmp_path: Path) -> None:
+    """What a full refresh is here: all days in order into a new file. The old one has been through more: days run twice, other years."""
+    anew = tmp_path / three_days.warehouse.name
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        build(
+            day,
+            project_dir=PROJECT,
+            lake=three_days.lake.root,
+            warehouse=anew,
+            target_path=tmp_path / "dbt",
+            variables={"memory_days": 90},
+        )
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        for reader in (read_picks, read_candidates, read_ledger, read_summary):
+            assert reader(anew, day) == reader(three_days.warehouse, day)
 
 
 def test_a_result_names_every_model_and_hands_over_every_event(three_days: Workshop) -> None:

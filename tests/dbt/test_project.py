@@ -1,11 +1,13 @@
 """The dbt project itself: its unit tests pass, and every model keeps the house rules."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.dbt.conftest import PROJECT, Workshop
+from tests.dbt.small_lake import SmallLake
 from top5.warehouse import run_dbt
 
 MODELS = sorted(path for path in (PROJECT / "models").rglob("*") if path.suffix in {".sql", ".py"})
@@ -21,6 +23,17 @@ def test_all_unit_tests_pass(workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     assert outcome.exception is None
     assert {result.node.name: result.message for result in outcome.result if result.status != "pass"} == {}
     assert len(outcome.result) >= 35
+
+
+def test_what_was_extracted_long_ago_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, day = SmallLake(tmp_path / "lake"), date(2020, 1, 1)
+    lake.episode(day, "old")
+    monkeypatch.setenv("TOP5_LAKE", str(lake.write()))
+    monkeypatch.setenv("TOP5_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(tmp_path)]
+    folders += ["--log-path", str(tmp_path), "--select", "source:lake.episodes", "--vars", f"{{day: {day}}}"]
+    (asked,) = run_dbt(["--log-level", "none", "source", "freshness", *folders]).result.results
+    assert (asked.status, asked.max_loaded_at.date()) == ("error", day)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)

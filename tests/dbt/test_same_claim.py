@@ -41,7 +41,9 @@ def test_wordings_of_a_claim_are_found_and_its_neighbours_are_not(workshop: Work
     assert {frozenset(pair) for pair in denials} == {frozenset({"stated", "denied"})}
     best = read_picks(workshop.warehouse, HEARD)[0]
     assert (best.insight_id, best.independent_shows, best.corroboration) == ("reworded-3", 3, 1.0)
-    assert best.memory == "Fourth show since 31 Jan: The Load Curve, 31 Jan; Show reworded-1, today; Show reworded-2, today."
+    assert (
+        best.memory == "Fourth show in 30 days to say so: The Load Curve, 31 Jan; Show reworded-1, today; Show reworded-2, today."
+    )
 
 
 def test_without_vectors_words_names_and_numbers_are_enough(workshop: Workshop, rows: Query) -> None:

@@ -354,10 +354,16 @@ def _engine_note(digest: Digest) -> str | None:
     engine = _clip(digest.engine, 120)
     named = "" if engine in ("local", "embedded", "openai") else f" ({engine})"
     kinds = {insight.engine.casefold().split("/")[0].split(":")[0] for insight in digest.insights}
+    own_words = "speakers' own sentences, lightly cleaned"
     if kinds <= {"local", "embedded"}:
-        return f"The paragraphs are the speakers' own sentences, lightly cleaned, chosen by the embedded engine{named}."
+        return f"The paragraphs are the {own_words}, chosen by software{named}: no language model wrote them."
     if kinds <= {"openai"}:
         return f"The paragraphs were written by a language model{named}; each quote was found word for word in its transcript."
+    if kinds <= {"local", "embedded", "openai"}:
+        return (
+            f"Some paragraphs are the {own_words}, others were written by a language model; each quote was found word for word "
+            "in its transcript."
+        )
     return f"Engines: {engine}. Each quote was found word for word in its transcript."
 
 
@@ -410,6 +416,14 @@ def _markdown(text: str) -> str:
     )
 
 
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)|(?<=s)'(?=\s)")
+
+
+def _typeset(text: str) -> str:
+    """`text` with the apostrophes of its words as a printer sets them; plain text and JSON keep what was typed."""
+    return _APOSTROPHE.sub("’", text)
+
+
 def _plain(line: Line) -> str:
     return "".join(words.text for words in line)
 
@@ -423,10 +437,14 @@ def _markdown_link(url: str | None, label: str) -> str:
     return f"[{_markdown(label)}]({url})" if url and mask_url(url.split("#", 1)[0]) == url.split("#", 1)[0] else _markdown(label)
 
 
-def _wrap(text: str, indent: int = 0) -> str:
-    prefix = " " * indent
+def _wrap(text: str, indent: int = 0, hanging: int = 0) -> str:
     lines = textwrap.wrap(
-        text, 72, initial_indent=prefix, subsequent_indent=prefix, break_long_words=False, break_on_hyphens=False
+        text,
+        72,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return "\n".join(lines)
 
@@ -446,7 +464,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     # Jinja2 leaves the values of these two dictionaries untyped.
-    environment.filters.update(wrap=_wrap, markdown=_markdown, plain=_plain, markdown_line=_markdown_line)  # pyright: ignore[reportUnknownMemberType]
+    filters = {"wrap": _wrap, "markdown": _markdown, "plain": _plain, "markdown_line": _markdown_line, "typeset": _typeset}
+    environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
     environment.globals.update(markdown_link=_markdown_link)  # pyright: ignore[reportUnknownMemberType]
     return environment
 

@@ -25,21 +25,9 @@ with
             from candidates
             where {{ condition }}
 
-            union all
+            union all by name
         {% endfor %}
-        select
-            'told' as role,
-            day,
-            insight_id,
-            canonical_episode_id,
-            show_title,
-            publisher,
-            headline,
-            body,
-            entities,
-            episode_url,
-            embedding,
-            embedding_model
+        select 'told' as role, *
         from chosen_before
     ),
 

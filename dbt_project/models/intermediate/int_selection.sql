@@ -3,7 +3,8 @@
 -- Greedy choice with variety (maximal marginal relevance): each step takes the
 -- candidate that is worth most beside those taken before it. An episode's second
 -- insight waits until no other episode has one: so the cap on episodes is relaxed
--- exactly where fewer than digest_size would result.
+-- exactly where fewer than digest_size would result. What the same steps would have
+-- taken after the last place are the runners-up.
 with recursive
     candidates as (
         select insight_id, show_key, canonical_episode_id, score, salience
@@ -61,7 +62,7 @@ with recursive
                     from picks
                     cross join candidates
                     where
-                        picks.rank < {{ var("digest_size") }}
+                        picks.rank < {{ var("digest_size") + var("runners_up") }}
                         and not list_contains(picks.taken, candidates.insight_id)
                         and {{ occurrences("picks.taken_shows", "candidates.show_key") }}
                         < {{ var("show_cap") }}
@@ -78,7 +79,15 @@ with recursive
         )
     ),
 
-    final as (select rank, insight_id, marginal_score from picks where rank > 0)
+    final as (
+        select
+            rank,
+            insight_id,
+            marginal_score,
+            rank <= {{ var("digest_size") }} as is_pick
+        from picks
+        where rank > 0
+    )
 
 select *
 from final

@@ -17,12 +17,19 @@ with
             or mine.space = ''
     ),
 
+    -- A join with nothing reads no text; a condition would read them all.
+    wanted as (
+        select space
+        from spaces
+        union
+        select candidate_space as space
+        from spaces
+    ),
+
     read_words as (
         select role, day, insight_id, space, {{ content_stems("body") }} as stems
         from claims
-        where
-            space in (select space from spaces)
-            or (role = 'candidate' and space in (select candidate_space from spaces))
+        semi join wanted using (space)
     ),
 
     candidate_stems as (

@@ -9,6 +9,7 @@ with
             scored.canonical_episode_id
         from {{ ref("int_selection") }} as selection
         inner join scored using (insight_id)
+        where selection.is_pick
     ),
 
     nearest_pick as (

@@ -51,7 +51,7 @@ PICKS = (
         score=0.91,
         salience=0.88,
         why="a mechanism with two numbers, said on two shows",
-        memory="Second show since 12 Apr: Chip Talk, 12 Apr. Disagrees with Server Room, 1 May.",
+        memory="Second show in 30 days to say so: Chip Talk, 12 Apr. Disagrees with Server Room, 1 May.",
         memory_links=(
             Link(show="Chip Talk", day=date(2026, 4, 12), headline="SRAM beats HBM", url="https://chips.example/sram"),
             Link(show="Server Room", day=date(2026, 5, 1), headline="Latency was never the problem", url=None),

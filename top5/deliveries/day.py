@@ -207,19 +207,17 @@ def _add_own(settings: Settings, store: SubscriberStore, now: datetime) -> list[
 
 def _due_readers(settings: Settings, store: SubscriberStore, day: date, now: datetime, wanted: Wanted) -> dict[str, _Reader]:
     own = {address_key(parse_or_keep(recipient)) for recipient in settings.delivery.recipients}
-    shared: dict[Wishes, Wishes] = {}
     readers: dict[str, _Reader] = {}
     for subscriber in store.each(SubscriberState.ACTIVE, channel="mail"):
         if subscriber.source == "settings" and address_key(subscriber.address) not in own:
             continue
         if not _may_have(day, subscriber, settings, now, wanted):
             continue
-        wishes = wishes_of(_with_own_size(subscriber, settings))
         readers[address_key(subscriber.address)] = _Reader(
             subscriber.address,
             subscriber.subscriber_id,
             subscriber.serial,
-            shared.setdefault(wishes, wishes),
+            wishes_of(_with_own_size(subscriber, settings)),
             subscriber.format,
         )
     for address in store.suppressed(reader.address for reader in readers.values()):

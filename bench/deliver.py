@@ -145,7 +145,7 @@ def child(home: Path) -> None:
     settings = load_settings()
     catalog = Catalog.at_home(home)
     started = time.perf_counter()
-    report = asyncio.run(deliver_day(DAY, settings, catalog, Lake(settings.lake_path), now=NOW))
+    import uvloop; report = uvloop.run(deliver_day(DAY, settings, catalog, Lake(settings.lake_path), now=NOW))
     seconds = time.perf_counter() - started
     # Not ru_maxrss: that remembers the process we were forked from.
     memory = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024

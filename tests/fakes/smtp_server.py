@@ -120,7 +120,8 @@ class _Handler:
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        return ["250-PIPELINING", *responses] if self.server.pipelining else responses
+        # The first line is the server's name, not an extension.
+        return [responses[0], "250-PIPELINING", *responses[1:]] if self.server.pipelining else responses
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         if self.server.goodbye_after is not None and self.taken >= self.server.goodbye_after:

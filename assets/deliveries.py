@@ -6,7 +6,7 @@ from dagster import AssetExecutionContext, AssetKey, Backoff, Config, Failure, M
 from pydantic import Field
 
 from assets.digests import digests
-from assets.workspace import DAILY, DAY_BY_DAY, OWNERS, Workspace, counts, days_of, failures_named, run_async
+from assets.workspace import DAILY, DAY_BY_DAY, OWNERS, Workspace, counts, days_of, failures_named
 from top5.errors import PermanentError, Top5Error
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def deliveries(context: AssetExecutionContext, workspace: Workspace, config: Del
     Materialized by hand and alone it is the approval that `delivery.approval` asks for.
     """
     from top5.deliveries.bounces import read_bounces
-    from top5.deliveries.day import Wanted, deliver_day
+    from top5.deliveries.day import Wanted, deliver
 
     wanted = Wanted(
         resend=(context.run.root_run_id or context.run_id) if config.resend else None,
@@ -59,10 +59,7 @@ def deliveries(context: AssetExecutionContext, workspace: Workspace, config: Del
             # A mailbox that cannot be read keeps nobody from their digest.
             bounces = [error.reason]
             context.log.error(error.message)
-        reports = [
-            run_async(deliver_day(day, workspace.settings, catalog, workspace.lake, now=workspace.clock, wanted=wanted))
-            for day in days_of(context)
-        ]
+        reports = deliver(days_of(context), workspace.settings, catalog, workspace.lake, now=workspace.clock, wanted=wanted)
     for report in reports:
         _tell(context, report)
     return MaterializeResult(

@@ -138,14 +138,14 @@ def prepare(home: Path, mails: int) -> None:
 def child(home: Path) -> None:
     """Deliver the day with the settings in the environment; prints what it did."""
     from top5.catalog.store import Catalog
-    from top5.deliveries.day import deliver_day
+    from top5.deliveries.day import deliver
     from top5.lake import Lake
     from top5.settings import load_settings
 
     settings = load_settings()
     catalog = Catalog.at_home(home)
     started = time.perf_counter()
-    import uvloop; report = uvloop.run(deliver_day(DAY, settings, catalog, Lake(settings.lake_path), now=NOW))
+    (report,) = deliver([DAY], settings, catalog, Lake(settings.lake_path), now=NOW)
     seconds = time.perf_counter() - started
     # Not ru_maxrss: that remembers the process we were forked from.
     memory = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
@@ -263,7 +263,9 @@ def measure_speed(home: Path, mails: int, baseline: int, delay: float) -> None:
     print(f"  {what:<58}{ours:>9.0f}{said['seconds']:>9.1f}{said['mb']:>6.0f}")
     print(f"  {f'smtplib: one connection each ({baseline} mails)':<58}{theirs:>9.0f}{seconds:>9.1f}{'':>6}")
     print(f"  {f'bytes made beforehand, no ledger ({mails} mails)':<58}{most:>9.0f}{pushed:>9.1f}{'':>6}")
-    print(f"  top5 {ours / theirs:.1f} x smtplib, the most possible {most / theirs:.1f} x; nothing of the day fits {said['nothing']} of {mails} readers")
+    print(
+        f"  top5 {ours / theirs:.1f} x smtplib, the most possible {most / theirs:.1f} x; nothing of the day fits {said['nothing']} of {mails} readers"
+    )
 
 
 def measure_kills(home: Path, kills: int, connections: int) -> None:

@@ -11,7 +11,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from types import TracebackType
-from typing import Literal
+from typing import Literal, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -96,8 +96,7 @@ class _Protocol(SMTP):
         self._of.at_once = max(self._of.at_once, self._of.open_now)
         super().connection_made(transport)
         if self._of.max_connections is not None and self._of.open_now > self._of.max_connections:
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+            cast(asyncio.Transport, transport).abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._of.open_now -= 1
@@ -178,5 +177,5 @@ class _Handler:
         return "250 OK"
 
     def _drop(self, server: SMTP) -> None:
-        assert isinstance(server.transport, asyncio.Transport)
-        server.transport.abort()
+        # uvloop's transports are no subclasses of asyncio's.
+        cast(asyncio.Transport, server.transport).abort()

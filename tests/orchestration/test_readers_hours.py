@@ -8,7 +8,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, RunRequest, build_schedule_context
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunRequest, build_schedule_context
 from dagster._core.test_utils import freeze_time
 
 from orchestration.definitions import defs
@@ -75,19 +75,22 @@ class Post:
 
     def _tick(self, moment: datetime) -> None:
         for request in self.asked(moment):
-            result = defs.resolve_job_def("send_digests").execute_in_process(
-                instance=self.instance,
-                partition_key=request.partition_key,
-                tags={**request.tags, "dagster/schedule_name": "readers_hours"},
-                run_config={
-                    "resources": {"workspace": {"config": {"now": moment.isoformat()}}},
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                },
-            )
-            assert result.success
-            assert [
-                event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key
-            ] == ["deliveries"]
+            assert request.partition_key == str(self.day)
+            self.send(moment, **request.tags)
+
+    def send(self, moment: datetime, **tags: str) -> None:
+        """One run of `send_digests` at a moment; started by hand where no tag says who asked."""
+        result = defs.resolve_job_def("send_digests").execute_in_process(
+            instance=self.instance,
+            partition_key=str(self.day),
+            tags=tags,
+            run_config={
+                "resources": {"workspace": {"config": {"now": moment.isoformat()}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+        (made,) = result.get_asset_materialization_events()
+        assert made.asset_key == AssetKey("deliveries"), "nothing is built"
         self.sent += [(name, moment) for name in self.arrived() - {name for name, _ in self.sent}]
 
     def pass_time(self, first: datetime, last: datetime) -> None:
@@ -176,16 +179,21 @@ def test_no_second_run_sends_a_day_that_one_is_sending(post: Post):
     assert post.asked(datetime(2026, 10, 25, 4, tzinfo=UTC)) == []
 
 
-def test_what_waits_for_approval_waits_at_every_hour(post: Post, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_waits_for_approval_waits_at_every_hour(post: Post, monkeypatch: pytest.MonkeyPatch, by_hand: bool):
     monkeypatch.setenv("TOP5_DELIVERY__APPROVAL", "true")
     post.freeze()
     post.record()
     post.subscribe("early", "UTC", 4)
     post.subscribe("late", "UTC", 6)
-    post.pass_time(datetime(2026, 10, 25, 3, 45, tzinfo=UTC), datetime(2026, 10, 25, 5, tzinfo=UTC))
-    assert post.sent == []
     approved_at = datetime(2026, 10, 25, 5, tzinfo=UTC)
-    with post.catalog() as catalog:
-        approve(catalog, post.day, 1, approved_at)
-    post.tick(approved_at)
-    assert post.sent == [("early", approved_at)], "a tick's run is no approval, and the other's hour has not come"
+    post.pass_time(approved_at - 2 * QUARTER, approved_at)
+    post.send(approved_at - QUARTER, **{"dagster/schedule_name": "readers_hours"})
+    assert post.sent == [], "a run that a schedule started is no approval"
+    if by_hand:
+        post.send(approved_at)
+    else:
+        with post.catalog() as catalog:
+            approve(catalog, post.day, 1, approved_at)
+        post.tick(approved_at)
+    assert post.sent == [("early", approved_at)], "the other's hour has not come"

@@ -108,7 +108,9 @@ class Letter:
             parts.append(("html", render_html(digest, unsubscribe_url=_LEAVE, preferences_url=manage)))
         # quoted-printable never holds "=_", so this boundary cannot stand in a part, whatever is in it.
         boundary = f"=_{hashlib.sha256(f'{digest.inputs_hash}.{digest.revision}'.encode()).hexdigest()[:32]}"
-        self._head = _list_head(sender.display_name, sender.addr_spec, digest.day, now) + _subject_line(subject_prefix + subject(digest))
+        self._head = _list_head(sender.display_name, sender.addr_spec, digest.day, now) + _subject_line(
+            subject_prefix + subject(digest)
+        )
         if len(parts) > 1:
             self._head += f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode()
         self._pieces = _pieces(parts, boundary if len(parts) > 1 else None)

@@ -46,9 +46,7 @@ class Wishes:
 
 def wishes_of(preferences: Preferences) -> Wishes:
     """The part of the preferences that decides the choice."""
-    return _wishes(
-        preferences.count, preferences.topics, preferences.muted_topics, preferences.shows, preferences.muted_shows
-    )
+    return _wishes(preferences.count, preferences.topics, preferences.muted_topics, preferences.shows, preferences.muted_shows)
 
 
 @lru_cache(maxsize=10_000)

@@ -86,7 +86,9 @@ class _Signer(TimestampSigner):
     moment: datetime
 
     def __init__(self, keys: Sequence[str], purpose: Purpose) -> None:
-        super().__init__(list(keys), salt=f"top5.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256, algorithm=_Hmac())
+        super().__init__(
+            list(keys), salt=f"top5.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256, algorithm=_Hmac()
+        )
         self._derived: dict[str | bytes | None, bytes] = {}
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:

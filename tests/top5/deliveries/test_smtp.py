@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+import uvloop
 from pydantic import SecretStr
 
 from tests.fakes.certificate import make_certificate
@@ -46,7 +47,7 @@ def outcome(server: SmtpServer, mails: list[Mail], *, trusting: ssl.SSLContext |
             await lane.close()
         return found
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 @pytest.mark.parametrize("pipelining", [False, True])

@@ -81,7 +81,7 @@ def build_schedules(settings: Settings) -> list[ScheduleDefinition]:
     )
     def readers_hours(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
         moment = context.scheduled_execution_time
-        days = [day for day in _due(settings, moment) if _is_for_readers(context.instance, day)]
+        days = [day for day in _due(settings, moment) if _is_for_readers(context.instance, day, moment)]
         return [
             RunRequest(
                 run_key=f"{day} at {moment.isoformat()}",
@@ -106,14 +106,23 @@ def _due(settings: Settings, moment: datetime) -> list[date]:
         catalog.close()
 
 
-def _is_for_readers(instance: DagsterInstance, day: date) -> bool:
-    """Whether a day was run for its readers, not only rebuilt, and no run is about to send it: two would be twice as fast as allowed."""
+def _is_for_readers(instance: DagsterInstance, day: date, moment: datetime) -> bool:
+    """Whether a day was run for its readers, not only rebuilt, no run is about to send it, and none has failed within the hour.
+
+    Two runs at once would be twice as fast as allowed; a server that refuses our password is not to be asked every quarter of an hour.
+    """
     from orchestration.run import TRIGGER
 
-    runs = [run for run in instance.get_runs(RunsFilter(tags={PARTITION_TAG: day.isoformat()})) if _mails(run)]
-    # A run of the command line that was killed is called running until the next one buries it.
-    at_work = [run for run in runs if not run.is_finished and run.tags.get("trigger") != TRIGGER]
-    return bool(runs) and not at_work
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: day.isoformat()}))
+    mailing = [record for record in records if _mails(record.dagster_run)]
+    for record in mailing:
+        run = record.dagster_run
+        # A run of the command line that was killed is called running until the next one buries it.
+        if not run.is_finished and run.tags.get("trigger") != TRIGGER:
+            return False
+        if run.is_failure and record.update_timestamp > moment - timedelta(hours=1):
+            return False
+    return bool(mailing)
 
 
 def _mails(run: DagsterRun) -> bool:

@@ -172,6 +172,15 @@ def test_a_day_that_was_only_rebuilt_is_mailed_to_nobody_until_somebody_asks(pos
     assert len(post.asked(moment)) == 1
 
 
+def test_after_a_failure_the_server_is_left_alone_for_an_hour(post: Post):
+    failed = datetime.now(UTC)  # Dagster's storage has no other clock
+    post.day = (failed + timedelta(hours=2)).date() - timedelta(days=1)
+    post.freeze()
+    post.subscribe("whenever", "UTC", None)
+    post.record(status=DagsterRunStatus.FAILURE)
+    assert [len(post.asked(failed + timedelta(minutes=later))) for later in (15, 55, 65, 110)] == [0, 0, 1, 1]
+
+
 def test_no_second_run_sends_a_day_that_one_is_sending(post: Post):
     post.freeze()
     post.record(status=DagsterRunStatus.STARTED)

@@ -226,8 +226,11 @@ class _Marks:
         loop = asyncio.get_running_loop()
         while self._waiting:
             if self._ledger.is_file:
-                # Whoever else has come so far goes into the same transaction.
-                await asyncio.sleep(0)
+                # Whoever else comes meanwhile goes into the same transaction.
+                known = 0
+                while known < len(self._waiting):
+                    known = len(self._waiting)
+                    await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
             flat = [mark for marks, _ in batch for mark in marks]
             try:

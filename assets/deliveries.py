@@ -1,11 +1,16 @@
 """The asset `deliveries`: each reader gets the day's digest once."""
 
-from dagster import AssetExecutionContext, AssetKey, Config, Failure, MaterializeResult, asset
+from typing import TYPE_CHECKING
+
+from dagster import AssetExecutionContext, AssetKey, Backoff, Config, Failure, MaterializeResult, RetryPolicy, asset
 from pydantic import Field
 
 from assets.digests import digests
-from assets.workspace import DAILY, DAY_BY_DAY, OWNERS, RETRIES, Workspace, counts, days_of, failures_named, run_async
-from top5.errors import Top5Error
+from assets.workspace import DAILY, DAY_BY_DAY, OWNERS, Workspace, counts, days_of, failures_named
+from top5.errors import PermanentError, Top5Error
+
+if TYPE_CHECKING:
+    from top5.deliveries.model import Report
 
 _NOBODY_ASKED = ("dagster/schedule_name", "dagster/sensor_name", "dagster/backfill", "dagster/from_automation_condition")
 
@@ -28,7 +33,8 @@ class DeliveryConfig(Config):
     group_name="deliver",
     kinds={"python", "smtp"},
     owners=OWNERS,
-    retry_policy=RETRIES,
+    # Five minutes in all: a warehouse that is being written, a mail server that starts anew.
+    retry_policy=RetryPolicy(max_retries=4, delay=20, backoff=Backoff.EXPONENTIAL),
 )
 def deliveries(context: AssetExecutionContext, workspace: Workspace, config: DeliveryConfig) -> MaterializeResult:
     """The digest to all whose hour has come, by mail, chat or outbox; each attempt is recorded before it is made.
@@ -36,7 +42,7 @@ def deliveries(context: AssetExecutionContext, workspace: Workspace, config: Del
     Materialized by hand and alone it is the approval that `delivery.approval` asks for.
     """
     from top5.deliveries.bounces import read_bounces
-    from top5.deliveries.day import Wanted, deliver_day
+    from top5.deliveries.day import Wanted, deliver
 
     wanted = Wanted(
         resend=(context.run.root_run_id or context.run_id) if config.resend else None,
@@ -53,22 +59,9 @@ def deliveries(context: AssetExecutionContext, workspace: Workspace, config: Del
             # A mailbox that cannot be read keeps nobody from their digest.
             bounces = [error.reason]
             context.log.error(error.message)
-        reports = [
-            run_async(deliver_day(day, workspace.settings, catalog, workspace.lake, now=workspace.clock, wanted=wanted))
-            for day in days_of(context)
-        ]
+        reports = deliver(days_of(context), workspace.settings, catalog, workspace.lake, now=workspace.clock, wanted=wanted)
     for report in reports:
-        for trouble in report.troubles:
-            context.log.warning("%s by %s: %s", trouble.recipient, trouble.channel, trouble.message)
-        if report.unknown:
-            context.log.error(
-                "%s mails of %s may or may not have arrived; see `top5 deliveries list --date %s`.",
-                report.unknown,
-                report.day,
-                report.day,
-            )
-        if report.stopped is not None:
-            raise Failure(description=report.stopped.message, metadata={"reason": report.stopped.reason, "sent": report.sent})
+        _tell(context, report)
     return MaterializeResult(
         metadata={
             "dagster/partition_row_count": sum(sum(report.states.values()) for report in reports),
@@ -80,6 +73,21 @@ def deliveries(context: AssetExecutionContext, workspace: Workspace, config: Del
             "bounces": counts(bounces),
         }
     )
+
+
+def _tell(context: AssetExecutionContext, report: "Report") -> None:
+    """Log what an operator should know of a day; a channel that was shut fails the run, and is tried again unless a person must mend it."""
+    for trouble in report.troubles:
+        context.log.warning("%s by %s: %s", trouble.recipient, trouble.channel, trouble.message)
+    if report.unknown:
+        sentence = "%s mails of %s may or may not have arrived; see `top5 deliveries list --date %s`."
+        context.log.error(sentence, report.unknown, report.day, report.day)
+    if report.stopped is not None:
+        raise Failure(
+            description=report.stopped.message,
+            metadata={"reason": report.stopped.reason, "sent": report.sent},
+            allow_retries=not isinstance(report.stopped, PermanentError),
+        )
 
 
 def _by_hand_and_alone(context: AssetExecutionContext) -> bool:

@@ -3,7 +3,9 @@
 python -m bench.deliver [--mails 10000] [--kills 5]
 
 Personalised mails (own wishes, own links, text and HTML) to a local SMTP server in a process of its own, over TLS, with the ledger in
-SQLite; against smtplib with one connection per mail, the same bytes, no ledger. Then the same again with `kill -9` at random moments.
+SQLite; against smtplib with one connection per mail, a mail of that size, no ledger. What would be possible is printed with it: the same server
+with a client that does nothing but push bytes made beforehand, eight connections, the next envelope behind each text. Then the same again with
+`kill -9` at random moments, over eight connections and over one.
 """
 
 import argparse
@@ -136,14 +138,14 @@ def prepare(home: Path, mails: int) -> None:
 def child(home: Path) -> None:
     """Deliver the day with the settings in the environment; prints what it did."""
     from top5.catalog.store import Catalog
-    from top5.deliveries.day import deliver_day
+    from top5.deliveries.day import deliver
     from top5.lake import Lake
     from top5.settings import load_settings
 
     settings = load_settings()
     catalog = Catalog.at_home(home)
     started = time.perf_counter()
-    report = asyncio.run(deliver_day(DAY, settings, catalog, Lake(settings.lake_path), now=NOW))
+    (report,) = deliver([DAY], settings, catalog, Lake(settings.lake_path), now=NOW)
     seconds = time.perf_counter() - started
     # Not ru_maxrss: that remembers the process we were forked from.
     memory = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
@@ -174,12 +176,13 @@ def certificate(folder: Path) -> None:
     make_certificate(folder)
 
 
-def environment(home: Path, folder: Path, port: int) -> dict[str, str]:
+def environment(home: Path, folder: Path, port: int, connections: int = 8) -> dict[str, str]:
     """The settings of a child."""
     delivery = {
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(port),
         "SMTP_SECURITY": "tls",
+        "CONNECTIONS": str(connections),
         "RECIPIENTS": "[]",
         "SENDER": "Top5 <top5@example.org>",
     }
@@ -192,10 +195,10 @@ def environment(home: Path, folder: Path, port: int) -> dict[str, str]:
     }
 
 
-def start(home: Path, folder: Path, port: int) -> "subprocess.Popen[str]":
+def start(home: Path, folder: Path, port: int, connections: int = 8) -> "subprocess.Popen[str]":
     """One delivering process."""
     command = [sys.executable, "-m", "bench.deliver", "--child", str(home)]
-    return subprocess.Popen(command, env=environment(home, folder, port), stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment(home, folder, port, connections), stdout=subprocess.PIPE, text=True)
 
 
 def taken(folder: Path) -> list[str]:
@@ -214,6 +217,32 @@ def one_connection_each(folder: Path, port: int, data: bytes, mails: int) -> flo
     return time.perf_counter() - started
 
 
+def bytes_alone(folder: Path, port: int, data: bytes, mails: int, connections: int = 8) -> float:
+    """Seconds for a client that makes nothing, records nothing and reads no more than it must: what the server can take."""
+    context = ssl.create_default_context(cafile=str(folder / "chain.pem"))
+    envelope = b"MAIL FROM:<top5@example.org>\r\nRCPT TO:<reader@d.example>\r\nDATA\r\n"
+    share = mails // connections
+
+    async def push() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        await reader.readline()
+        writer.write(b"EHLO localhost\r\n")
+        await reader.readuntil(b"250 8BITMIME\r\n")
+        writer.write(envelope)
+        for number in range(share):
+            await reader.readuntil(b"354 go on\r\n")
+            writer.write(data + b".\r\n" + (envelope if number + 1 < share else b"QUIT\r\n"))
+        await reader.readuntil(b"221 bye\r\n")
+        writer.close()
+
+    async def every() -> None:
+        await asyncio.gather(*(push() for _ in range(connections)))
+
+    started = time.perf_counter()
+    asyncio.run(every())
+    return time.perf_counter() - started
+
+
 def sample_mail() -> bytes:
     """A mail of the usual size."""
     return b"Message-ID: <x@example.org>\r\nSubject: sample\r\n\r\n" + (b"x" * 76 + b"\r\n") * 330
@@ -227,28 +256,32 @@ def measure_speed(home: Path, mails: int, baseline: int, delay: float) -> None:
         got = taken(folder)
         assert len(got) == len(set(got)) == said["sent"], "a mail was lost or sent twice"
         seconds = one_connection_each(folder, port, sample_mail(), baseline)
-    ours, theirs = said["sent"] / said["seconds"], baseline / seconds
+        pushed = bytes_alone(folder, port, sample_mail(), mails)
+    ours, theirs, most = said["sent"] / said["seconds"], baseline / seconds, mails / pushed
     print(f"  {f'server answers after {delay * 1000:g} ms':<58}{'mails/s':>9}{'seconds':>9}{'MB':>6}")
     what = f"top5: {said['sent']} personalised mails with their ledger"
     print(f"  {what:<58}{ours:>9.0f}{said['seconds']:>9.1f}{said['mb']:>6.0f}")
     print(f"  {f'smtplib: one connection each ({baseline} mails)':<58}{theirs:>9.0f}{seconds:>9.1f}{'':>6}")
-    print(f"  {ours / theirs:.1f} x; nothing of the day fits {said['nothing']} of {mails} readers")
+    print(f"  {f'bytes made beforehand, no ledger ({mails} mails)':<58}{most:>9.0f}{pushed:>9.1f}{'':>6}")
+    print(
+        f"  top5 {ours / theirs:.1f} x smtplib, the most possible {most / theirs:.1f} x; nothing of the day fits {said['nothing']} of {mails} readers"
+    )
 
 
-def measure_kills(home: Path, kills: int) -> None:
+def measure_kills(home: Path, kills: int, connections: int) -> None:
     """Kill five times, go on, and compare what arrived with what the ledger says."""
-    chance = random.Random(11)
+    chance, stops = random.Random(11), list[str]()
     with tempfile.TemporaryDirectory() as name, sink(Path(name)) as port:
         folder = Path(name)
         for _ in range(kills):
-            process = start(home, folder, port)
+            process = start(home, folder, port, connections)
             goal = len(taken(folder)) + chance.randint(200, 1500)
             while process.poll() is None and len(taken(folder)) < goal:
                 time.sleep(chance.uniform(0.001, 0.02))
             process.kill()
             process.wait()
-            print(f"  killed at {len(taken(folder))} mails" + (" (it had finished)" if process.returncode == 0 else ""))
-        said = json.loads(start(home, folder, port).communicate(timeout=560)[0])
+            stops.append(f"{len(taken(folder))}" + (" (it had finished)" if process.returncode == 0 else ""))
+        said = json.loads(start(home, folder, port, connections).communicate(timeout=560)[0])
         got = Counter(taken(folder))
     from top5.catalog.deliveries import entries
     from top5.catalog.store import Catalog
@@ -259,8 +292,9 @@ def measure_kills(home: Path, kills: int) -> None:
     unknown = [recipient for recipient, state in rows.items() if state == "unknown"]
     lost = [recipient for recipient, state in rows.items() if recipient not in got and state != "unknown"]
     twice = [recipient for recipient, number in got.items() if number > 1]
+    print(f"  {connections} connection{'s' if connections > 1 else ''}, killed at {', '.join(stops)} mails")
     print(
-        f"  {len(rows)} readers, {len(got)} got the mail; lost {len(lost)}, twice {len(twice)}, unknown {len(unknown)} "
+        f"    {len(rows)} readers, {len(got)} got the mail; lost {len(lost)}, twice {len(twice)}, unknown {len(unknown)} "
         f"(of which {sum(recipient in got for recipient in unknown)} had arrived); last run: {said['states']}"
     )
 
@@ -281,12 +315,13 @@ def main() -> None:
         home = Path(name) / "home"
         os.environ["TOP5_HOME"] = str(home)
         prepare(home, options.mails)
-        for copy in ("far", "killed"):
+        for copy in ("far", "killed", "killed-alone"):
             shutil.copytree(home, Path(name) / copy)
         measure_speed(home, options.mails, options.baseline, 0.0)
         measure_speed(Path(name) / "far", options.mails, min(options.baseline, 200), 0.005)
         if options.kills:
-            measure_kills(Path(name) / "killed", options.kills)
+            measure_kills(Path(name) / "killed", options.kills, 8)
+            measure_kills(Path(name) / "killed-alone", options.kills, 1)
 
 
 if __name__ == "__main__":

@@ -334,11 +334,7 @@ def measure(home: Path, copy: Path, rate: float, seconds: float) -> None:
         f'home = "{home}"\n[site]\nport = {port}\nurl = "http://127.0.0.1:{port}"\nsearches_per_minute = 1000000\n'
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOP5_")}
-    command = (
-        [sys.executable, "-m", "orchestration.cli"]
-        if Path("orchestration/__main__.py").exists()
-        else [str(Path(sys.executable).with_name("top5"))]
-    )
+    command = [str(Path(sys.executable).with_name("top5"))]
     print(machine.line())
     started = time.perf_counter()
     server = subprocess.Popen([*command, "serve", "--config", str(settings)], env=environment, stdout=subprocess.DEVNULL)

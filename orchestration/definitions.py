@@ -13,7 +13,7 @@ from assets.ranking import LEDGERS, ranking
 from assets.suggestions import suggestions
 from assets.transcripts import transcripts
 from assets.workspace import Workspace
-from orchestration.jobs import daily_digest, rebuild_days, reread_days, scan_feeds, suggest_feeds
+from orchestration.jobs import daily_digest, rebuild_days, reread_days, scan_feeds, send_digests, suggest_feeds
 from orchestration.schedules import schedules
 from orchestration.sensors import tell_failed_checks, tell_failed_runs, watch
 
@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Asset job daily_digest materializes assets with varying BackfillPolicies")
     defs = Definitions(
         assets=[feeds, suggestions, episodes, transcripts, insights, *LEDGERS, ranking, digests, deliveries],
-        jobs=[daily_digest, rebuild_days, reread_days, scan_feeds, suggest_feeds],
+        jobs=[daily_digest, rebuild_days, reread_days, scan_feeds, send_digests, suggest_feeds],
         schedules=schedules,
         sensors=[tell_failed_runs, tell_failed_checks, watch],
         resources={"workspace": Workspace()},

@@ -37,6 +37,17 @@ daily_digest = define_asset_job(
     tags={"trigger": BY_HAND, **LINE},
 )
 
+send_digests = define_asset_job(
+    "send_digests",
+    selection=AssetSelection.assets(deliveries),
+    description=(
+        "Mail a day's digest, as it is, to everybody who is due and lacks it; builds nothing. "
+        "The schedule `readers_hours` starts it; started by hand it is the approval that `delivery.approval` asks for."
+    ),
+    # In no line: a reader's hour does not wait for another day that is being built.
+    tags={"trigger": BY_HAND},
+)
+
 rebuild_days = define_asset_job(
     "rebuild_days",
     selection=AssetSelection.all() - AssetSelection.assets(suggestions, feeds, deliveries),

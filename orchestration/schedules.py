@@ -4,10 +4,11 @@ Belongs here: the hours, and which days a tick asks for. Dagster evaluates cron 
 a change of clocks skips comes right after the gap, one that it repeats comes once.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from dagster import (
     DagsterInstance,
+    DagsterRun,
     DefaultScheduleStatus,
     RunRequest,
     RunsFilter,
@@ -17,16 +18,18 @@ from dagster import (
     schedule,
 )
 
-from orchestration.jobs import LINE, daily_digest, scan_feeds, suggest_feeds
+from assets.deliveries import deliveries
+from orchestration.jobs import LINE, daily_digest, scan_feeds, send_digests, suggest_feeds
 from top5.settings import Settings, load_settings
 
 PARTITION_TAG = "dagster/partition"
+BACKFILL_TAG = "dagster/backfill"
 
 
 def build_schedules(settings: Settings) -> list[ScheduleDefinition]:
-    """The hourly scan, the morning's digest and the weekly look for shows, all on by default.
+    """The hourly scan, the morning's digest, the mails at readers' own hours and the weekly look for shows, all on by default.
 
-    A tick that was missed because nothing ran is made up for once: one scan, and each missed day's digest.
+    A tick that was missed because nothing ran is made up for once: one scan, each missed day's digest, and whoever's hour has come since.
     """
 
     @schedule(
@@ -68,7 +71,63 @@ def build_schedules(settings: Settings) -> list[ScheduleDefinition]:
         missed = [day for day in _missed(settings, last) if not _was_run(context.instance, day)]
         return [*(_request(day, "catch-up") for day in missed), _request(last, "schedule")]
 
-    return [hourly_scan, morning_digest, weekly_suggestions]
+    @schedule(
+        name="readers_hours",
+        job=send_digests,
+        cron_schedule="*/15 * * * *",  # some zones are half or three quarters of an hour off
+        execution_timezone="UTC",  # which skips and repeats no hour; each reader's own clock is looked at below
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Mails digests that are there to readers whose own hour has come, and what a server put off; builds nothing.",
+    )
+    def readers_hours(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
+        moment = context.scheduled_execution_time
+        days = [day for day in _due(settings, moment) if _is_for_readers(context.instance, day, moment)]
+        return [
+            RunRequest(
+                run_key=f"{day} at {moment.isoformat()}",
+                partition_key=day.isoformat(),
+                tags={"day": day.isoformat(), "trigger": "schedule"},
+            )
+            for day in days
+        ] or SkipReason("Nobody waits for a digest.")
+
+    return [hourly_scan, morning_digest, readers_hours, weekly_suggestions]
+
+
+def _due(settings: Settings, moment: datetime) -> list[date]:
+    """The days whose digest somebody should get now, oldest first."""
+    from top5.catalog.store import Catalog
+    from top5.deliveries.day import days_due
+
+    catalog = Catalog.of(settings)
+    try:
+        return days_due(settings, catalog, now=moment)
+    finally:
+        catalog.close()
+
+
+def _is_for_readers(instance: DagsterInstance, day: date, moment: datetime) -> bool:
+    """Whether a day was run for its readers, not only rebuilt, no run is about to send it, and none has failed within the hour.
+
+    Two runs at once would be twice as fast as allowed; a server that refuses our password is not to be asked every quarter of an hour.
+    """
+    from orchestration.run import TRIGGER
+
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: day.isoformat()}))
+    mailing = [record for record in records if _mails(record.dagster_run)]
+    for record in mailing:
+        run = record.dagster_run
+        # A run of the command line that was killed is called running until the next one buries it.
+        if not run.is_finished and run.tags.get("trigger") != TRIGGER:
+            return False
+        if run.is_failure and record.update_timestamp > moment - timedelta(hours=1):
+            return False
+    return bool(mailing)
+
+
+def _mails(run: DagsterRun) -> bool:
+    asked = run.job_name in (daily_digest.name, send_digests.name) or deliveries.key in (run.asset_selection or ())
+    return asked and BACKFILL_TAG not in run.tags
 
 
 def _missed(settings: Settings, last: date) -> list[date]:

@@ -11,7 +11,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from types import TracebackType
-from typing import Literal
+from typing import Literal, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -96,8 +96,7 @@ class _Protocol(SMTP):
         self._of.at_once = max(self._of.at_once, self._of.open_now)
         super().connection_made(transport)
         if self._of.max_connections is not None and self._of.open_now > self._of.max_connections:
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+            cast(asyncio.Transport, transport).abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._of.open_now -= 1
@@ -120,7 +119,8 @@ class _Handler:
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        return ["250-PIPELINING", *responses] if self.server.pipelining else responses
+        # The first line is the server's name, not an extension.
+        return [responses[0], "250-PIPELINING", *responses[1:]] if self.server.pipelining else responses
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         if self.server.goodbye_after is not None and self.taken >= self.server.goodbye_after:
@@ -177,5 +177,5 @@ class _Handler:
         return "250 OK"
 
     def _drop(self, server: SMTP) -> None:
-        assert isinstance(server.transport, asyncio.Transport)
-        server.transport.abort()
+        # uvloop's transports are no subclasses of asyncio's.
+        cast(asyncio.Transport, server.transport).abort()

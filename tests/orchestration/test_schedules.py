@@ -25,7 +25,9 @@ from orchestration.instance import prepare_home
 from orchestration.schedules import build_schedules
 from tests.conftest import ROOT
 from top5.catalog.store import Catalog
+from top5.catalog.subscribers import SubscriberStore
 from top5.settings import ScheduleSettings, Settings, load_settings
+from top5.subscribers.model import Preferences, SubscriberState
 
 
 def schedules_of(settings: Settings) -> dict[str, ScheduleDefinition]:
@@ -72,7 +74,7 @@ def quiet_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster
 
 def test_the_schedules_are_on_by_default_and_say_what_they_do():
     schedules = {schedule.name: schedule for schedule in defs.schedules or []}
-    assert set(schedules) == {"hourly_scan", "morning_digest", "weekly_suggestions"}
+    assert set(schedules) == {"hourly_scan", "morning_digest", "readers_hours", "weekly_suggestions"}
     assert all(schedule.default_status == DefaultScheduleStatus.RUNNING for schedule in schedules.values())  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -153,17 +155,26 @@ def test_each_missed_day_is_made_up_for_once_and_oldest_first(instance: DagsterI
 
 @pytest.mark.slow
 def test_a_machine_that_slept_makes_up_for_it_in_one_tick(instance: DagsterInstance, home: Path):
-    """Dagster's scheduler over its own code server: four nights asleep, then one tick each."""
+    """Dagster's scheduler over its own code server: four nights asleep, then one tick each, also for readers' own hours."""
     catalog = Catalog.at_home(home)
     catalog.add_feed("https://a.example/feed", datetime(2026, 9, 15, tzinfo=UTC))
+    catalog.add_digest_revision(date(2026, 9, 18), 1, "hash", datetime(2026, 9, 19, tzinfo=UTC), ())
+    early = Preferences(hour=4)
+    SubscriberStore(catalog).add(
+        "early@example.com", early, state=SubscriberState.ACTIVE, source="operator", now=datetime(2026, 9, 15, tzinfo=UTC)
+    )
     catalog.close()
+    instance.create_run_for_job(
+        defs.resolve_job_def("daily_digest"), tags={"dagster/partition": "2026-09-18"}, status=DagsterRunStatus.SUCCESS
+    )
     target = PythonFileTarget(str(ROOT / "orchestration" / "definitions.py"), None, str(ROOT), "top5")
     with create_test_daemon_workspace_context(target, instance) as workspace:
         for moment in (datetime(2026, 9, 15, 12, tzinfo=UTC), datetime(2026, 9, 19, 8, 30, tzinfo=UTC)):
             with freeze_time(moment):
                 list(launch_scheduled_runs(workspace, logging.getLogger("test"), moment, {}))
-        queued = sorted(instance.get_run_records(), key=lambda record: record.storage_id)
+        queued = sorted(instance.get_run_records(), key=lambda record: record.storage_id)[1:]
     runs = [(record.dagster_run.job_name, record.dagster_run.tags.get("dagster/partition")) for record in queued]
     assert [day for job, day in runs if job == "daily_digest"] == ["2026-09-15", "2026-09-16", "2026-09-17", "2026-09-18"]
+    assert [day for job, day in runs if job == "send_digests"] == ["2026-09-18"]
     assert [job for job, _ in runs].count("scan_feeds") == 1
     assert {record.dagster_run.status for record in queued} == {DagsterRunStatus.QUEUED}

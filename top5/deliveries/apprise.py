@@ -43,7 +43,7 @@ class AppriseChannel:
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, then: Mail | None = None) -> None:
         """Notify one URL. Raises PermanentError `bad_channel` for a URL that Apprise does not know, TransientError for a service that says no."""
         url = self._urls[mail.recipient]
         try:

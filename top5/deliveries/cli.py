@@ -65,7 +65,7 @@ def send(
     """Send a day's digest to all whose hour has come and who lack it; without --date every day that somebody waits for. For cron, without Dagster."""
     from top5.cli import open_catalog, parse_day
     from top5.deliveries.bounces import read_bounces
-    from top5.deliveries.day import Wanted, days_due, deliver_day
+    from top5.deliveries.day import Wanted, days_due, deliver
     from top5.lake import Lake
 
     settings, now = load_settings(config), datetime.now(UTC)
@@ -76,9 +76,7 @@ def send(
         except Top5Error as error:
             Console(stderr=True).print(error.message, style="yellow", markup=False, highlight=False, soft_wrap=True)
         days = [parse_day(day, settings, now)] if day else days_due(settings, catalog, now=now)
-        reports = [
-            asyncio.run(deliver_day(one, settings, catalog, Lake(settings.lake_path), now=now, wanted=wanted)) for one in days
-        ]
+        reports = deliver(days, settings, catalog, Lake(settings.lake_path), now=now, wanted=wanted)
     if as_json:
         sys.stdout.write(json.dumps([_facts(report) for report in reports]) + "\n")
     else:

@@ -16,6 +16,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -71,8 +72,12 @@ class Ways:
 
 def leave_by_mail(address: str, token: str | None = None) -> str:
     """The mailto URL of a request to leave; with a token in its subject it is honoured without a person."""
-    said = "unsubscribe" if token is None else f"unsubscribe {token}"
-    return f"mailto:{quote(address, safe='@')}?subject={quote(said)}"
+    return f"mailto:{_quoted(address)}?subject=unsubscribe" + (f"%20{quote(token)}" if token is not None else "")
+
+
+@lru_cache(maxsize=8)
+def _quoted(address: str) -> str:
+    return quote(address, safe="@")
 
 
 class Letter:
@@ -98,14 +103,16 @@ class Letter:
         manage = _MANAGE if with_preferences else None
         self._day, self._sign = digest.day, sign
         self._envelope_sender = envelope_sender or sender.addr_spec
-        self._subject = subject_prefix + subject(digest)
-        self._text = render_text(digest, unsubscribe_url=_LEAVE, preferences_url=manage)
-        parts = [("plain", self._text)]
+        parts = [("plain", render_text(digest, unsubscribe_url=_LEAVE, preferences_url=manage))]
         if format == "html":
             parts.append(("html", render_html(digest, unsubscribe_url=_LEAVE, preferences_url=manage)))
         # quoted-printable never holds "=_", so this boundary cannot stand in a part, whatever is in it.
         boundary = f"=_{hashlib.sha256(f'{digest.inputs_hash}.{digest.revision}'.encode()).hexdigest()[:32]}"
-        self._head = _head(self._subject, sender, digest.day, now, boundary if len(parts) > 1 else None)
+        self._head = _list_head(sender.display_name, sender.addr_spec, digest.day, now) + _subject_line(
+            subject_prefix + subject(digest)
+        )
+        if len(parts) > 1:
+            self._head += f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode()
         self._pieces = _pieces(parts, boundary if len(parts) > 1 else None)
 
     def to(self, recipient: str, identity: str, ways: Ways) -> Mail:
@@ -141,23 +148,30 @@ class Letter:
             sender=self._envelope_sender,
             message_id=identity,
             data=data,
-            title=self._subject,
-            text=filled(self._text),
         )
 
 
-def _head(said: str, sender: Address, day: date, now: datetime, boundary: str | None) -> bytes:
-    message = EmailMessage(policy=SMTP)
+@lru_cache(maxsize=8)
+def _list_head(name: str, address: str, day: date, now: datetime) -> bytes:
+    """The headers that all letters of a day share."""
+    sender, message = Address(name, addr_spec=address), EmailMessage(policy=SMTP)
     message["From"] = sender
-    message["Subject"] = said
     message["Date"] = format_datetime(now)
     message["List-Id"] = f"<daily.{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Precedence"] = "list"
     message[DAY_HEADER] = day.isoformat()
     message["MIME-Version"] = "1.0"
-    if boundary is not None:
-        message["Content-Type"] = f'multipart/alternative; boundary="{boundary}"'
+    return _lines(message)
+
+
+def _subject_line(said: str) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = said
+    return _lines(message)
+
+
+def _lines(message: EmailMessage) -> bytes:
     head = message.as_bytes()
     return head[: head.index(b"\r\n\r\n") + 2]
 

@@ -40,8 +40,8 @@ class NoSuchMailbox(Top5Error):
 class Mail:
     """One message for one recipient, ready for the wire.
 
-    `recipient` and `sender` are the envelope's addresses in ASCII; `data` has CRLF line ends; `text` and `title` say the same for
-    channels that take no mail.
+    `recipient` and `sender` are the envelope's addresses in ASCII; `data` has CRLF line ends. Channels that take no mail get `title` and
+    `text` in place of `data`.
     """
 
     day: date
@@ -56,8 +56,8 @@ class Mail:
 class Lane(Protocol):
     """One way to the readers that carries one message after the other."""
 
-    async def send(self, mail: Mail) -> None:
-        """Carry one message; returns when it was accepted.
+    async def send(self, mail: Mail, then: Mail | None = None) -> None:
+        """Carry one message; returns when it was accepted. `then` is the next one, if it is known: it may be prepared for, not sent.
 
         Raises PermanentError or NoSuchMailbox (refused), TransientError (put off, or never handed over), DeliveryUnknown (it may have been
         accepted), or LaneClosed (the way is shut; nothing was sent).

@@ -40,7 +40,7 @@ class OutboxChannel:
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, then: Mail | None = None) -> None:
         """Write the file whole or not at all (temporary name, then rename); a repetition replaces it.
 
         Raises LaneClosed: what keeps one file from being written (permissions, a full disk) keeps all.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,13 +46,13 @@ class Wishes:
 
 def wishes_of(preferences: Preferences) -> Wishes:
     """The part of the preferences that decides the choice."""
-    return Wishes(
-        preferences.count,
-        *(
-            tuple(sorted({words for words in map(_words, names) if words}))
-            for names in (preferences.topics, preferences.muted_topics, preferences.shows, preferences.muted_shows)
-        ),
-    )
+    return _wishes(preferences.count, preferences.topics, preferences.muted_topics, preferences.shows, preferences.muted_shows)
+
+
+@lru_cache(maxsize=10_000)
+def _wishes(count: int, *lists: tuple[str, ...]) -> Wishes:
+    # Kept: many readers wish the same, and then they share it.
+    return Wishes(count, *(tuple(sorted({words for words in map(_words, names) if words})) for names in lists))
 
 
 def _words(name: str) -> str:

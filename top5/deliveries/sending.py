@@ -126,30 +126,28 @@ class Sending:
 
     async def _work(self, backlog: "_Backlog", marks: "_Marks") -> bool:
         """One lane's mails; False where the lane was shut."""
-        lane, last = self._channel.lane(), list[Mark]()
+        lane, last, coming = self._channel.lane(), list[Mark](), list[tuple[ClaimedDelivery, Mail]]()
         try:
             while True:
-                row = backlog.at_once()
-                if row is None:
+                if not coming and not self._take(backlog.at_once(), coming, last):
                     # What is known is written before anything is waited for.
                     if last:
                         await marks.put(*last)
                         last = []
                     row = await backlog.next()
-                if row is None:
-                    return True
-                try:
-                    mail = self._make(row)
-                except PermanentError as error:
-                    last.append(self._failed(row, error))
-                    continue
+                    if row is None:
+                        return True
+                    if not self._take(row, coming, last):
+                        continue
+                row, mail = coming.pop()
+                self._take(backlog.at_once(), coming, last)
                 # The end of one mail and the beginning of the next are one transaction.
                 kept = await marks.put(*last, Mark(row.recipient, DeliveryState.SENDING))
                 last = []
                 if row.recipient not in kept:
                     continue
                 try:
-                    last = [await self._carry(lane, mail, row)]
+                    last = [await self._carry(lane, mail, row, coming[0][1] if coming else None)]
                 except LaneClosed as error:
                     self._tally.stopped = error.cause
                     await marks.put(Mark(row.recipient, DeliveryState.PLANNED, error.reason))
@@ -159,10 +157,19 @@ class Sending:
                 await marks.put(*last)
             await lane.close()
 
-    async def _carry(self, lane: Lane, mail: Mail, row: ClaimedDelivery) -> Mark:
+    def _take(self, row: ClaimedDelivery | None, coming: list[tuple[ClaimedDelivery, Mail]], marks: list[Mark]) -> bool:
+        """Make a row's mail, or the mark that says why there is none."""
+        try:
+            coming.extend([(row, self._make(row))] if row is not None else [])
+        except PermanentError as error:
+            assert row is not None
+            marks.append(self._failed(row, error))
+        return bool(coming)
+
+    async def _carry(self, lane: Lane, mail: Mail, row: ClaimedDelivery, then: Mail | None) -> Mark:
         self._tally.attempted += 1
         try:
-            await lane.send(mail)
+            await lane.send(mail, then)
         except LaneClosed:
             self._tally.attempted -= 1
             raise
@@ -219,8 +226,11 @@ class _Marks:
         loop = asyncio.get_running_loop()
         while self._waiting:
             if self._ledger.is_file:
-                # Whoever else has come so far goes into the same transaction.
-                await asyncio.sleep(0)
+                # Whoever else comes meanwhile goes into the same transaction.
+                known = 0
+                while known < len(self._waiting):
+                    known = len(self._waiting)
+                    await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
             flat = [mark for marks, _ in batch for mark in marks]
             try:

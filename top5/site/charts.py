@@ -133,7 +133,7 @@ def chart(
         dot=place(*known[-1]),
         first=short_date(first),
         last=short_date(last),
-        top=words(highest),
+        top=words(highest) if top is not None or max(values) > 0 else "",
         rows=tuple(
             (short_date(day), words(value) if value is not None else "not known") for day, value in reversed(points[-14:])
         ),

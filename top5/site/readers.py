@@ -200,7 +200,8 @@ class Readers:
             return await run_in_threadpool(act)
         except TokenRefused as error:
             status, links = _BY_REASON.get(error.reason, 404), [("/links/", "Get new links by mail")]
-            return self._message("This link does not work", [error.message], status=status, links=links)
+            title = "Already done" if error.reason == "used_token" else "This link does not work"
+            return self._message(title, [error.message], status=status, links=links)
 
     def _preferences(
         self,

@@ -3,7 +3,7 @@
 import difflib
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -49,6 +49,7 @@ def _days(value: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(value)))
 
 
+@lru_cache(maxsize=1000)
 def _names(value: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for name in (visible_text(item)[:100].strip() for item in value) if name))
     if len(names) > MAX_FILTERS:

@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import uvloop
 
 from tests.fakes.smtp_server import Plant, SmtpServer
 from tests.top5.deliveries.helpers import DAY, NOW, READER, Clock, Home, parsed
@@ -25,7 +26,7 @@ def send(home: Home, clock: Clock, server: SmtpServer | None = None, wanted: Wan
         async with server:
             return await deliver(home, clock, server, wanted, changes)
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 async def deliver(

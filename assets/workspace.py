@@ -23,6 +23,7 @@ from dagster import (
     ConfigurableResource,
     DailyPartitionsDefinition,
     Failure,
+    InitResourceContext,
     MetadataValue,
     RetryPolicy,
 )
@@ -62,6 +63,12 @@ class Workspace(ConfigurableResource[Any]):
     now: str | None = Field(
         default=None, description="ISO time with zone that this run takes for now; empty: the machine's clock."
     )
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """At the head of a run: what takes its time and is needed later begins."""
+        from top5.quality import apart
+
+        apart.begin()
 
     @cached_property
     def settings(self) -> Settings:

@@ -61,6 +61,10 @@ def run_day(
 
 
 def _run(day: date, now: datetime | None, on_progress: Callable[[str], None]) -> RunOutcome:
+    from top5.quality import apart
+
+    # Before Dagster is imported, which takes as long.
+    apart.begin()
     from dagster import DagsterInstance
 
     from assets.workspace import progress

@@ -41,7 +41,8 @@ def restore(
 
     Stores that are there already are refused unless `replace`, and then set aside in the home, never deleted. A kill before the move leaves
     the old stores; one in its midst is mended by running it again, with another empty database where the catalog is on a server. The
-    warehouse is built from the lake where the archive has none (`on_day` is told of each day). Mails that went out after the backup are unknown to the restored catalog.
+    warehouse is built from the lake where the archive has none (`on_day` is told of each day). Mails that went out after the backup are
+    unknown to the restored catalog.
 
     Raises PermanentError `busy`, `not_empty`, `foreign_archive`, `newer_archive`, `broken_archive`, `catalog_in_use`; TransientError `disk`.
     """

@@ -99,8 +99,12 @@ LEDGERS = [
     pool=POOL,
 )
 def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
-    """One dbt build a day, in order: what earlier days chose decides what is new."""
+    """One dbt build a day, in order: what earlier days chose decides what is new.
+
+    Of a range, days that would come out as they are are passed over; the last one is always built, for its tests and the marts of all days.
+    """
     from top5.catalog.ledgers import export_ledgers
+    from top5.operate.ranked import RankedDays
 
     settings = workspace.settings
     results: list[Any] = []
@@ -109,7 +113,11 @@ def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[An
         try:
             with workspace.catalog() as catalog:
                 export_ledgers(catalog, workspace.lake, days[0])
+            kept = RankedDays(settings)
             for day in days:
+                if day != days[-1] and kept.holds(day):
+                    ranked += 1
+                    continue
                 results.clear()
                 built = warehouse.build(
                     day,
@@ -120,6 +128,7 @@ def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[An
                     variables=warehouse.ranking_variables(settings),
                     on_event=lambda event: results.append(event) if event.info.name in _RESULTS else None,
                 )
+                kept.note(day)
                 _measure(built, context)
                 tell(f"{day}: ranked in {built.seconds:.1f} s")
                 ranked += 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, or_, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -147,13 +147,13 @@ class Catalog:
             return [_state(tuple(row)) for row in rows]
 
     def due_feeds(self, now: datetime) -> list[FeedState]:
-        """Active subscriptions whose next poll is not after `now`, oldest subscription first."""
+        """Active subscriptions whose next poll is not after `now`, oldest subscription first.
+
+        One that was polled later than an hour from `now` is due, too: the clock was ahead then, and what it planned may be years away.
+        """
         with self.transaction() as session:
-            rows = session.execute(
-                select(*_STATE_COLUMNS)
-                .where(Feed.status == "active", (Feed.next_poll.is_(None)) | (Feed.next_poll <= now))
-                .order_by(Feed.added_at, Feed.url)
-            )
+            due = or_(Feed.next_poll.is_(None), Feed.next_poll <= now, Feed.scanned_at > now + timedelta(hours=1))
+            rows = session.execute(select(*_STATE_COLUMNS).where(Feed.status == "active", due).order_by(Feed.added_at, Feed.url))
             return [_state(tuple(row)) for row in rows]
 
     # Scans

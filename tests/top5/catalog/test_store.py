@@ -285,6 +285,24 @@ def test_suggestions_are_kept_accepted_and_dismissed(catalog: Catalog):
         catalog.decide_suggestion("c", "accepted", NOW)
 
 
+@pytest.mark.parametrize(
+    ("polled", "planned", "due"),
+    [
+        (timedelta(hours=-2), timedelta(hours=-1), True),
+        (timedelta(hours=-2), timedelta(hours=1), False),
+        (timedelta(minutes=5), timedelta(hours=1), False),  # a clock that was set back by little polls nothing twice
+        (timedelta(days=300), timedelta(days=301), True),  # one that was far ahead silences nothing
+    ],
+)
+def test_feeds_are_due_by_their_plan_unless_a_wrong_clock_made_it(
+    catalog: Catalog, polled: timedelta, planned: timedelta, due: bool
+):
+    feed_id, _ = catalog.add_feed("https://a.example/feed", NOW)
+    update = ScanUpdate(feed_id=feed_id, now=NOW + polled, ok=True, reason="not_modified", next_poll=NOW + planned)
+    catalog.apply_scan(update, tz=UTC_ZONE, look_back_days=30)
+    assert bool(catalog.due_feeds(NOW)) is due
+
+
 def test_a_catalog_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp_path: Path):
     engine = create_engine(f"sqlite:///{tmp_path / 'catalog.db'}")
     config = Config()

@@ -183,7 +183,13 @@ def check_rows(
 
     settings = workspace.settings
     part = f"{days[0]}_to_{days[-1]}" if len(days) > 1 else str(days[0]) if days else "latest"
-    results = [check_result(asset, check_name(table), validate(table, rows, home=settings.home, part=part))]
+    sound = validate(table, rows, home=settings.home, part=part)
+    results = [check_result(asset, check_name(table), sound)]
+    if sound.page:
+        # Beside the check's own page, the list of all of them on the asset.
+        AssetExecutionContext.get().add_asset_metadata(
+            {"data docs": MetadataValue.path(str(sound.page.parent.parent / "index.html"))}
+        )
     if days:
         last = [row for row in rows if row["day"] == days[-1]]
         compared = compare_with_history(table, days[-1], last, workspace.lake, settings.quality, home=settings.home)

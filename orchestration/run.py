@@ -86,7 +86,7 @@ def _run(day: date, now: datetime | None, on_progress: Callable[[str], None]) ->
                 partition_key=day.isoformat(),
                 run_config={"resources": resources, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
-                tags={"trigger": TRIGGER},
+                tags={"day": day.isoformat(), "trigger": TRIGGER},
             )
     finally:
         progress.reset(token)

@@ -45,6 +45,9 @@ def up() -> None:
     """Start, print the URL once it answers, wait, stop both on Ctrl-C. Raises PermanentError `busy` where they run on this home already."""
     settings = load_settings()
     home = prepare_home(settings.home)
+    # Both end it in good order, also where a shell that started it in the background had the first one ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with FileLock(settings.home / "up.lock", timeout=0):
             _run(settings, home)

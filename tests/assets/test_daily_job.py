@@ -61,6 +61,15 @@ def test_numbers_that_the_ui_plots_have_one_name_on_every_asset(sample: Sample, 
         assert told["cost (USD)"] == 0
 
 
+def test_the_run_and_its_pages_are_found(sample: Sample):
+    with DagsterInstance.get() as instance:
+        run = instance.get_run_by_id(sample.first.run_id)
+    assert run is not None
+    assert {"day": str(DAY), "trigger": "command line"}.items() <= run.tags.items()
+    pages = Path(metadata(sample, "transcripts")["data docs"])
+    assert f"transcripts/{DAY}.html" in pages.read_text()
+
+
 def test_failing_feeds_are_named_with_what_to_do(sample: Sample):
     failing = {entry["reason"]: entry["message"] for entry in metadata(sample, "feeds")["failing feeds"]}
     assert "unsubscribe" in failing["gone"]

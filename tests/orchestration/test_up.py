@@ -41,6 +41,7 @@ def alive(home: Path) -> list[int]:
 
 
 def start(home: Path) -> "subprocess.Popen[str]":
+    """As a shell starts a job in the background, with interrupts ignored: it has to hear them all the same."""
     environment = {**os.environ, "TOP5_HOME": str(home), "TOP5_CONFIG": str(ROOT / "demo" / "top5.toml")}
     return subprocess.Popen(
         [sys.executable, "-m", "orchestration.up"],
@@ -49,6 +50,7 @@ def start(home: Path) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
 
 

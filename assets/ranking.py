@@ -101,7 +101,7 @@ LEDGERS = [
 def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """One dbt build a day, in order: what earlier days chose decides what is new.
 
-    Of a range, days that would come out as they are are passed over; the last one is always built, for its tests and the marts of all days.
+    Of a range, days of which nothing has changed are passed over; the last is always built, for its tests and the marts of all days.
     """
     from top5.catalog.ledgers import export_ledgers
     from top5.operate.ranked import RankedDays
@@ -115,22 +115,20 @@ def ranking(context: AssetExecutionContext, workspace: Workspace) -> Iterator[An
                 export_ledgers(catalog, workspace.lake, days[0])
             kept = RankedDays(settings)
             for day in days:
-                if day != days[-1] and kept.holds(day):
-                    ranked += 1
-                    continue
-                results.clear()
-                built = warehouse.build(
-                    day,
-                    project_dir=DBT_PROJECT,
-                    lake=settings.lake_path,
-                    warehouse=settings.warehouse_path,
-                    target_path=settings.dbt_path,
-                    variables=warehouse.ranking_variables(settings),
-                    on_event=lambda event: results.append(event) if event.info.name in _RESULTS else None,
-                )
-                kept.note(day)
-                _measure(built, context)
-                tell(f"{day}: ranked in {built.seconds:.1f} s")
+                if day == days[-1] or not kept.holds(day):
+                    results.clear()
+                    built = warehouse.build(
+                        day,
+                        project_dir=DBT_PROJECT,
+                        lake=settings.lake_path,
+                        warehouse=settings.warehouse_path,
+                        target_path=settings.dbt_path,
+                        variables=warehouse.ranking_variables(settings),
+                        on_event=lambda event: results.append(event) if event.info.name in _RESULTS else None,
+                    )
+                    kept.note(day)
+                    _measure(built, context)
+                    tell(f"{day}: ranked in {built.seconds:.1f} s")
                 ranked += 1
         finally:
             # Of a range only the last day's events are passed on: Dagster takes one result per asset and check of a step. A model's

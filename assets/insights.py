@@ -107,7 +107,6 @@ def insights(context: AssetExecutionContext, workspace: Workspace, config: Insig
             "kept from an earlier build, budget spent": stayed,
             "tokens": sum(row["input_tokens"] + row["output_tokens"] for row in landed),
             "cost (USD)": sum(row["cost_usd"] for row in landed),
-            "seconds": sum(row["seconds_taken"] for row in landed),
             "bytes written": size,
         },
         check_results=[

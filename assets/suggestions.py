@@ -17,8 +17,8 @@ def suggestions(context: AssetExecutionContext, workspace: Workspace) -> Materia
         accepted = accept_best(catalog, shows, settings.discover.auto_accept, now)
     return MaterializeResult(
         metadata={
+            "dagster/row_count": len(shows),
             "topics": list(settings.discover.topics),
-            "suggested": len(shows),
             "new": new,
             "followed by itself": [show.title for show in accepted],
             "best": [{"show": show.title, "url": mask_url(show.url), "why": "; ".join(show.reasons)} for show in shows[:10]],

@@ -60,6 +60,8 @@ def transcripts(context: AssetExecutionContext, workspace: Workspace) -> Materia
             size += workspace.lake.write_table("transcripts", day, rows)
             landed += rows
     per_day(context, "dagster/partition_row_count", landed)
+    per_day(context, "cost (USD)", [row for row in landed if not row["reused"]], "cost_usd")
+    per_day(context, "reused", landed, "reused")
     return MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(landed),

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagster import (
@@ -23,6 +24,7 @@ from dagster import (
     ConfigurableResource,
     DailyPartitionsDefinition,
     Failure,
+    InitResourceContext,
     MetadataValue,
     RetryPolicy,
 )
@@ -63,6 +65,12 @@ class Workspace(ConfigurableResource[Any]):
         default=None, description="ISO time with zone that this run takes for now; empty: the machine's clock."
     )
 
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """At the head of a run: what takes its time and is needed later begins."""
+        from top5.quality import apart
+
+        apart.begin()
+
     @cached_property
     def settings(self) -> Settings:
         """The project's settings."""
@@ -99,11 +107,12 @@ def days_of(context: AssetExecutionContext) -> list[date]:
 def failures_named() -> Generator[None, None, None]:
     """A failure of the whole stage as Dagster understands it: permanent ones are not retried, and the sentence is what is shown.
 
-    What the stage does is told to logs, traces and metrics where the settings ask for them.
+    What the stage does is told to logs, traces and metrics where the settings ask for them, and its `seconds`, of a range those of a day
+    in the mean, to the asset's plots; the models of dbt have each their own.
     """
     from top5.observe.stage import stage
 
-    context = AssetExecutionContext.get()
+    context, started = AssetExecutionContext.get(), monotonic()
     days = "..".join(dict.fromkeys(context.partition_keys[at] for at in (0, -1))) if context.has_partition_key_range else ""
     try:
         with stage(load_settings(), context.op_execution_context.op_def.name, run_id=context.run.run_id, days=days):
@@ -112,6 +121,9 @@ def failures_named() -> Generator[None, None, None]:
         raise Failure(
             description=error.message, metadata={"reason": error.reason}, allow_retries=not isinstance(error, PermanentError)
         ) from error
+    if len(context.assets_def.keys) == 1:
+        parts = len(context.partition_keys) if context.has_partition_key_range else 1
+        context.add_asset_metadata({"seconds": round((monotonic() - started) / parts, 3)})
 
 
 def tell(line: str, **ids: str) -> None:
@@ -139,7 +151,7 @@ def per_day(context: AssetExecutionContext, name: str, rows: Iterable[Mapping[st
     """
     values: Counter[str] = Counter()
     for row in rows:
-        values[str(row["day"])] += row[column] if column else 1
+        values[str(row["day"])] += (row.get(column) or 0) if column else 1
     for key in context.partition_keys:
         context.add_asset_metadata({name: values[key]}, partition_key=key)
 
@@ -171,7 +183,13 @@ def check_rows(
 
     settings = workspace.settings
     part = f"{days[0]}_to_{days[-1]}" if len(days) > 1 else str(days[0]) if days else "latest"
-    results = [check_result(asset, check_name(table), validate(table, rows, home=settings.home, part=part))]
+    sound = validate(table, rows, home=settings.home, part=part)
+    results = [check_result(asset, check_name(table), sound)]
+    if sound.page:
+        # Beside the check's own page, the list of all of them on the asset.
+        AssetExecutionContext.get().add_asset_metadata(
+            {"data docs": MetadataValue.path(str(sound.page.parent.parent / "index.html"))}
+        )
     if days:
         last = [row for row in rows if row["day"] == days[-1]]
         compared = compare_with_history(table, days[-1], last, workspace.lake, settings.quality, home=settings.home)

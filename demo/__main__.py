@@ -34,7 +34,7 @@ def build(settings: Settings, days: list[int], console: Console) -> dict[date, f
     write_atomically(settings.home / "feeds.opml", opml())
     count = TextColumn("{task.completed}/{task.total} days")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), count, TimeElapsedColumn())
-    with PodcastServer(root) as server, Progress(*columns, console=console) as progress:
+    with PodcastServer(root) as server, Progress(*columns, console=console, refresh_per_second=4) as progress:
         task = progress.add_task("Starting Dagster", total=len(days))
         # The samples live under invented names; this is the one address that the SSRF guard lets through for them.
         os.environ["TOP5_SCAN__ALLOW_PRIVATE"] = json.dumps([server.address])

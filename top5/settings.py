@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -328,10 +328,12 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        if value not in available_timezones():
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             near = difflib.get_close_matches(value, available_timezones(), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{value!r} is no IANA time zone{hint}")
+            raise ValueError(f"{value!r} is no IANA time zone{hint}") from error
         return value
 
     @property

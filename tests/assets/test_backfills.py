@@ -72,7 +72,7 @@ def test_a_range_that_stops_half_way_claims_no_day(sample: Sample, monkeypatch: 
 
 
 @pytest.mark.slow
-def test_a_range_is_one_run_that_reuses_what_is_kept_and_mails_nothing(sample: Sample):
+def test_a_range_is_one_run_that_reuses_what_is_kept_and_mails_nothing(sample: Sample, monkeypatch: pytest.MonkeyPatch):
     outbox = {path.name for path in (sample.home / "outbox").glob("*.eml")}
     before = latest_digest(Lake(sample.home / "lake"), DAY)
     done = backfill("rebuild_days")
@@ -92,8 +92,13 @@ def test_a_range_is_one_run_that_reuses_what_is_kept_and_mails_nothing(sample: S
         assert told["dagster/partition_row_count"] == len(latest_digest(lake, day).insights)
         assert latest_digest(lake, day).insights[0].headline in told["preview"]
         assert metadata("episodes", day)["dagster/partition_row_count"] == len(lake.read_table("episodes", day))
+    built_again: list[date] = []
+    good = ranking_asset.warehouse.build
+    monkeypatch.setattr(ranking_asset.warehouse, "build", lambda day, **named: (built_again.append(day), good(day, **named))[1])
     again = backfill("rebuild_days")
     assert again.success
+    assert built_again == [DAY]  # the day before would come out as it is
+    assert latest_digest(lake, BEFORE).revision == 1
     told = metadata("insights", DAY)
     assert told["reused"] == len(lake.read_table("extractions", DAY))
     assert told["cost (USD)"] == 0

@@ -42,13 +42,32 @@ def test_one_step_each_and_one_dbt_step(sample: Sample):
         ("feeds", {"dagster/row_count", "new episodes", "reasons", "failing feeds", "bytes received"}),
         ("episodes", {"dagster/partition_row_count", "late", "shows", "with transcript links"}),
         ("transcripts", {"dagster/partition_row_count", "states", "reasons", "formats", "reused", "hours of speech"}),
-        ("insights", {"dagster/partition_row_count", "states", "rejected candidates", "tokens", "cost (USD)", "seconds"}),
+        ("insights", {"dagster/partition_row_count", "states", "rejected candidates", "tokens", "cost (USD)"}),
         ("digests", {"preview", "episodes considered", "short because", "left out", "revision", "changes"}),
         ("deliveries", {"states", "sent now"}),
     ],
 )
 def test_an_operator_sees_what_matters(sample: Sample, asset: str, expected: set[str]):
     assert expected <= set(metadata(sample, asset))
+
+
+@pytest.mark.parametrize("asset", [*PYTHON_ASSETS, "daily_top_insights", "stg_insights"])
+def test_numbers_that_the_ui_plots_have_one_name_on_every_asset(sample: Sample, asset: str):
+    told = metadata(sample, asset)
+    assert told["seconds"] >= 0
+    if not asset.startswith("stg_"):
+        assert told["dagster/row_count" if asset == "feeds" else "dagster/partition_row_count"] >= 1
+    if asset in ("transcripts", "insights"):
+        assert told["cost (USD)"] == 0
+
+
+def test_the_run_and_its_pages_are_found(sample: Sample):
+    with DagsterInstance.get() as instance:
+        run = instance.get_run_by_id(sample.first.run_id)
+    assert run is not None
+    assert {"day": str(DAY), "trigger": "command line"}.items() <= run.tags.items()
+    pages = Path(metadata(sample, "transcripts")["data docs"])
+    assert f"transcripts/{DAY}.html" in pages.read_text()
 
 
 def test_failing_feeds_are_named_with_what_to_do(sample: Sample):

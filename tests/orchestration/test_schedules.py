@@ -16,6 +16,7 @@ from dagster import (
     build_schedule_context,
 )
 from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
+from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
@@ -153,9 +154,19 @@ def test_each_missed_day_is_made_up_for_once_and_oldest_first(instance: DagsterI
     assert "2026-09-16" not in [request.partition_key for request in asked]
 
 
+def tick(workspace: WorkspaceProcessContext, moment: datetime) -> list[tuple[str, str | None]]:
+    """What a daemon does at a moment; every run that a schedule asked for so far, as (job, day)."""
+    with freeze_time(moment):
+        list(launch_scheduled_runs(workspace, logging.getLogger("test"), moment, {}))
+    records = sorted(workspace.instance.get_run_records(), key=lambda record: record.storage_id)
+    records = [record for record in records if "dagster/schedule_name" in record.dagster_run.tags]
+    assert {record.dagster_run.status for record in records} <= {DagsterRunStatus.QUEUED}
+    return [(record.dagster_run.job_name, record.dagster_run.tags.get("dagster/partition")) for record in records]
+
+
 @pytest.mark.slow
-def test_a_machine_that_slept_makes_up_for_it_in_one_tick(instance: DagsterInstance, home: Path):
-    """Dagster's scheduler over its own code server: four nights asleep, then one tick each, also for readers' own hours."""
+def test_a_machine_that_slept_a_clock_that_was_ahead_and_two_daemons(instance: DagsterInstance, home: Path):
+    """Dagster's scheduler over its own code server: no day is lost and none is asked for twice; readers' own hours are made up for, too."""
     catalog = Catalog.at_home(home)
     catalog.add_feed("https://a.example/feed", datetime(2026, 9, 15, tzinfo=UTC))
     catalog.add_digest_revision(date(2026, 9, 18), 1, "hash", datetime(2026, 9, 19, tzinfo=UTC), ())
@@ -169,12 +180,17 @@ def test_a_machine_that_slept_makes_up_for_it_in_one_tick(instance: DagsterInsta
     )
     target = PythonFileTarget(str(ROOT / "orchestration" / "definitions.py"), None, str(ROOT), "top5")
     with create_test_daemon_workspace_context(target, instance) as workspace:
-        for moment in (datetime(2026, 9, 15, 12, tzinfo=UTC), datetime(2026, 9, 19, 8, 30, tzinfo=UTC)):
-            with freeze_time(moment):
-                list(launch_scheduled_runs(workspace, logging.getLogger("test"), moment, {}))
-        queued = sorted(instance.get_run_records(), key=lambda record: record.storage_id)[1:]
-    runs = [(record.dagster_run.job_name, record.dagster_run.tags.get("dagster/partition")) for record in queued]
-    assert [day for job, day in runs if job == "daily_digest"] == ["2026-09-15", "2026-09-16", "2026-09-17", "2026-09-18"]
-    assert [day for job, day in runs if job == "send_digests"] == ["2026-09-18"]
-    assert [job for job, _ in runs].count("scan_feeds") == 1
-    assert {record.dagster_run.status for record in queued} == {DagsterRunStatus.QUEUED}
+        assert tick(workspace, datetime(2026, 9, 15, 12, tzinfo=UTC)) == []
+        # Four nights asleep, then one tick.
+        runs = tick(workspace, datetime(2026, 9, 19, 8, 30, tzinfo=UTC))
+        days = [("daily_digest", f"2026-09-{day}") for day in (15, 16, 17, 18)]
+        assert [run for run in runs if run[0] == "daily_digest"] == days
+        assert runs.count(("scan_feeds", None)) == 1
+        assert [day for job, day in runs if job == "send_digests"] == ["2026-09-18"]
+        # It was not asleep, its clock was wrong: until the right time has come to where it was, nothing happens again.
+        assert tick(workspace, datetime(2026, 9, 17, 6, 30, tzinfo=UTC)) == runs
+        # A second daemon on the same home knows of the first one only what is in Dagster's storage, as each tick here does.
+        morning = datetime(2026, 9, 20, 6, 30, tzinfo=UTC)
+        runs = tick(workspace, morning)
+        assert [run for run in runs if run[0] == "daily_digest"] == [*days, ("daily_digest", "2026-09-19")]
+        assert tick(workspace, morning) == runs

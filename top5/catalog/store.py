@@ -15,7 +15,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, create_engine, event, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, create_engine, event, func, or_, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -147,8 +147,12 @@ class Catalog:
         return self._states(Feed.status.in_(wanted))
 
     def due_feeds(self, now: datetime) -> list[FeedState]:
-        """Active subscriptions whose next poll is not after `now`, oldest subscription first."""
-        return self._states((Feed.status == "active") & ((Feed.next_poll.is_(None)) | (Feed.next_poll <= now)))
+        """Active subscriptions whose next poll is not after `now`, oldest subscription first.
+
+        One that was polled later than an hour from `now` is due, too: the clock was ahead then, and what it planned may be years away.
+        """
+        due = or_(Feed.next_poll.is_(None), Feed.next_poll <= now, Feed.scanned_at > now + timedelta(hours=1))
+        return self._states((Feed.status == "active") & due)
 
     def _states(self, which: ColumnElement[bool]) -> list[FeedState]:
         with self.statements() as connection:

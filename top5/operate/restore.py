@@ -40,8 +40,9 @@ def restore(
     """Unpack and verify an archive beside the stores, then move it into their place; the catalog is brought to the newest schema.
 
     Stores that are there already are refused unless `replace`, and then set aside in the home, never deleted. A kill before the move leaves
-    the old stores; one in its midst is mended by running it again. The warehouse is built from the lake where the archive has none
-    (`on_day` is told of each day). Mails that went out after the backup are unknown to the restored catalog.
+    the old stores; one in its midst is mended by running it again, with another empty database where the catalog is on a server. The
+    warehouse is built from the lake where the archive has none (`on_day` is told of each day). Mails that went out after the backup are
+    unknown to the restored catalog.
 
     Raises PermanentError `busy`, `not_empty`, `foreign_archive`, `newer_archive`, `broken_archive`, `catalog_in_use`; TransientError `disk`.
     """
@@ -57,14 +58,15 @@ def restore(
                 )
             head, contents = unpack(archive, staged)
             snapshot.check(staged / CATALOG)
+            if settings.catalog_url is not None:
+                # First, because it may refuse; all rows come or none.
+                snapshot.put_back(staged / CATALOG, catalog_url(settings))
+                (staged / CATALOG).unlink()
             aside = home / f"before-restore-{now.astimezone(UTC):%Y%m%dT%H%M%S}" if occupied else None
             if aside is not None:
                 aside.mkdir()
                 for path in occupied:
                     path.replace(aside / path.name)
-            if settings.catalog_url is not None:
-                snapshot.put_back(staged / CATALOG, catalog_url(settings))
-                (staged / CATALOG).unlink()
             # The catalog last: without it nobody takes the rest for a home that is complete.
             for path in sorted(staged.iterdir(), key=lambda path: path.name == CATALOG):
                 path.replace(home / path.name)

@@ -19,6 +19,13 @@ def library(module: str = "") -> Any:
         return import_module(f"great_expectations{module}")
 
 
+def warm_up() -> None:
+    """Import all that a validation needs."""
+    library(".render.renderer")
+    library(".render.view")
+    _data_source()
+
+
 @cache
 def _data_source() -> Any:
     with warnings.catch_warnings():

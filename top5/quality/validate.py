@@ -1,6 +1,6 @@
 """Running a suite on rows.
 
-Belongs here: rows to frames, outcomes to `Validation`. The expectations are in `suites` and `drift`.
+Belongs here: rows to frames, outcomes to `Validation`. The expectations are in `suites` and `drift`, the process that runs them in `apart`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from top5.lake import Lake
-from top5.quality import drift, suites
+from top5.quality import apart, drift, suites
 from top5.quality.gx import batch_definition
 from top5.quality.history import days_before, measures, score_distance, scores_before
 from top5.quality.model import Failure, Validation
@@ -30,7 +30,7 @@ def validate(table: str, rows: Sequence[Mapping[str, Any]], *, home: Path | None
         {name: len(cast("list[object]", value)) if isinstance(value, list) else value for name, value in row.items()}
         for row in rows
     ]
-    return _run(table, suites.suite(table), flat, SCHEMAS[table].names, home, part, total=len(rows))
+    return apart.run(_check_rows, table, flat, home, part)
 
 
 def compare_with_history(
@@ -53,17 +53,23 @@ def compare_with_history(
             today["score_distance"], bounds["score_distance"] = distance, drift.distance_bound(len(scores), len(before))
     if not bounds:
         return Validation(table=table, rows=len(rows), expectations=0, failures=())
-    suite = drift.suite(name, bounds, block=settings.drift == "block")
-    outcome = _run(
-        name, suite, [{measure: today[measure] for measure in bounds}], list(bounds), home, day.isoformat(), total=len(rows)
-    )
-    return outcome.model_copy(
-        update={"table": table, "failures": tuple(f.model_copy(update={"rows": 0}) for f in outcome.failures)}
-    )
+    outcome = apart.run(_check_measures, name, today, bounds, settings.drift == "block", home, day.isoformat())
+    failures = tuple(failure.model_copy(update={"rows": 0}) for failure in outcome.failures)
+    return outcome.model_copy(update={"table": table, "rows": len(rows), "failures": failures})
+
+
+def _check_rows(table: str, rows: Sequence[Mapping[str, Any]], home: Path | None, part: str) -> Validation:
+    return _run(table, suites.suite(table), rows, SCHEMAS[table].names, home, part)
+
+
+def _check_measures(
+    name: str, today: Mapping[str, float], bounds: Mapping[str, drift.Bounds], block: bool, home: Path | None, part: str
+) -> Validation:
+    return _run(name, drift.suite(name, bounds, block=block), [today], list(bounds), home, part)
 
 
 def _run(
-    name: str, suite: Any, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], home: Path | None, part: str, *, total: int
+    name: str, suite: Any, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], home: Path | None, part: str
 ) -> Validation:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
@@ -72,7 +78,7 @@ def _run(
     results: list[Any] = outcome.results
     failures = tuple(_failure(result) for result in results if not result.success)
     page = write_page(home, name, part, outcome) if home else None
-    return Validation(table=name, expectations=len(results), failures=failures, page=page, rows=total)
+    return Validation(table=name, expectations=len(results), failures=failures, page=page, rows=len(rows))
 
 
 def _failure(outcome: Any) -> Failure:

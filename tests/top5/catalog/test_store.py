@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -8,13 +10,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from top5.catalog.migrate import MIGRATIONS
 from top5.catalog.model import ScanUpdate, SuggestedShow
 from top5.catalog.store import Catalog
 from top5.catalog.tables import Base
-from top5.errors import PermanentError
+from top5.errors import PermanentError, TransientError
 from top5.feeds.changes import changes_of
 from top5.feeds.model import Enclosure, ParsedEpisode, ParsedFeed, Podcast, TranscriptLink
 
@@ -283,6 +285,37 @@ def test_suggestions_are_kept_accepted_and_dismissed(catalog: Catalog):
     assert [(found.feed_id, found.score) for found in catalog.suggestions()] == [("a", 3.0)]
     with pytest.raises(PermanentError, match="is no suggestion"):
         catalog.decide_suggestion("c", "accepted", NOW)
+
+
+def test_a_catalog_that_another_process_keeps_locked_is_a_failure_that_may_pass(tmp_path: Path):
+    catalog = Catalog.at_home(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(TransientError, match="locked"), catalog.transaction() as session:
+            session.execute(text("PRAGMA busy_timeout=10"))  # instead of half a minute
+            session.execute(text("delete from alerts"))
+        other.execute("rollback")
+    catalog.add_feed("https://a.example/feed", NOW)
+    assert len(catalog.feeds()) == 1
+    catalog.close()
+
+
+@pytest.mark.parametrize(
+    ("polled", "planned", "due"),
+    [
+        (timedelta(hours=-2), timedelta(hours=-1), True),
+        (timedelta(hours=-2), timedelta(hours=1), False),
+        (timedelta(minutes=5), timedelta(hours=1), False),  # a clock that was set back by little polls nothing twice
+        (timedelta(days=300), timedelta(days=301), True),  # one that was far ahead silences nothing
+    ],
+)
+def test_feeds_are_due_by_their_plan_unless_a_wrong_clock_made_it(
+    catalog: Catalog, polled: timedelta, planned: timedelta, due: bool
+):
+    feed_id, _ = catalog.add_feed("https://a.example/feed", NOW)
+    update = ScanUpdate(feed_id=feed_id, now=NOW + polled, ok=True, reason="not_modified", next_poll=NOW + planned)
+    catalog.apply_scan(update, tz=UTC_ZONE, look_back_days=30)
+    assert bool(catalog.due_feeds(NOW)) is due
 
 
 def test_a_catalog_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp_path: Path):

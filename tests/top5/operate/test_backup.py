@@ -10,12 +10,19 @@ from pathlib import Path
 import duckdb
 import pytest
 from filelock import FileLock
+from pydantic import SecretStr
+from sqlalchemy import create_engine, select, update
 
+from tests.fakes.postgres import Postgres
 from tests.top5.operate.conftest import DAYS, NOW, Home, settings_at
+from top5.catalog.location import catalog_url
+from top5.catalog.tables import Base, Feed
 from top5.errors import PermanentError
 from top5.operate.archive import CONTENTS, HEAD
 from top5.operate.backup import back_up
 from top5.operate.restore import restore
+from top5.operate.snapshot import put_back
+from top5.settings import Settings
 from top5.warehouse import read_days
 
 LATER = NOW + timedelta(days=1)
@@ -23,6 +30,18 @@ LATER = NOW + timedelta(days=1)
 
 def elsewhere(tmp_path: Path) -> Home:
     return Home(settings_at(tmp_path / "elsewhere"))
+
+
+def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of a catalog, table by table."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {
+            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=str)
+            for table in Base.metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
 
 
 def rewritten(archive: Path, target: Path, change: dict[str, bytes], *, drop: str = "") -> Path:
@@ -81,6 +100,36 @@ def test_a_warehouse_that_is_being_written_is_built_again_from_the_lake(home: Ho
     assert restore(done.path, new.settings, now=LATER).rebuilt_days == DAYS
     assert read_days(new.settings.warehouse_path) == DAYS[::-1]
     assert new.freeze() == digests
+
+
+@pytest.mark.slow
+def test_a_catalog_on_postgres_is_copied_as_of_one_moment_and_comes_back_to_either_database(
+    home: Home, tmp_path: Path, postgres: Postgres
+):
+    url, new_url = postgres.database(), postgres.database()
+    put_back(home.path / "catalog.db", url)
+
+    def on_server(home: Home, url: str) -> Settings:
+        return home.settings.model_copy(update={"catalog_url": SecretStr(url)})
+
+    writer = create_engine(url)
+    with writer.connect() as half:
+        half.execute(update(Feed).values(title="half of a change"))
+        done = back_up(on_server(home, url), tmp_path / "backups", NOW)
+        half.rollback()
+    writer.dispose()
+    in_file = elsewhere(tmp_path).settings
+    restore(done.path, in_file, now=LATER)
+    on_new_server = on_server(Home(settings_at(tmp_path / "third")), new_url)
+    restore(done.path, on_new_server, now=LATER)
+    assert not (tmp_path / "third" / "catalog.db").exists()
+    kept = rows(url)
+    assert len(kept["feeds"]) == 1
+    assert len(kept["digests"]) == len(DAYS)
+    assert rows(new_url) == rows(catalog_url(in_file)) == kept
+    with pytest.raises(PermanentError, match="not empty"):
+        restore(done.path, on_new_server, now=LATER, replace=True)
+    assert (tmp_path / "third" / "lake").is_dir()
 
 
 def test_writers_wait_while_the_warehouse_is_copied(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -228,7 +228,6 @@ _unreachable_lock = threading.Lock()
 
 
 def _quiet_hub() -> None:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 

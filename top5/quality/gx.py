@@ -3,7 +3,6 @@
 Belongs here: its import and its context. The suites are in `suites` and `drift`.
 """
 
-import os
 import warnings
 from functools import cache
 from importlib import import_module
@@ -12,7 +11,6 @@ from typing import Any
 
 def library(module: str = "") -> Any:
     """The library or one of its modules. Its types are incomplete, so it is taken as untyped, here and nowhere else."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with warnings.catch_warnings():
         # The library's own imports warn of its dependencies' deprecations.
         warnings.simplefilter("ignore")

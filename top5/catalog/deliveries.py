@@ -210,9 +210,6 @@ class DeliveryLedger:
             groups.setdefault(replace(mark, recipient=""), []).append(mark.recipient)
         which = {"of_day": self._day, "by": self._channel, "mine": owner, "moment": now}
         with self._catalog.statements() as connection:
-            if self.is_file:
-                # Elsewhere the last transactions may be lost with the power; here the mails behind them would be sent again.
-                connection.exec_driver_sql("PRAGMA synchronous = FULL")
             for mark, recipients in groups.items():
                 if mark.state == "sending":
                     kept.update(connection.execute(_BEGIN, {**which, "who": recipients}).scalars())

@@ -391,10 +391,10 @@ def _to_json(value: object) -> str:
 def _connect(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, json_serializer=_to_json)
     if engine.dialect.name == "sqlite":
-
+        # FULL: in WAL mode NORMAL may lose minutes of transactions with the power, and with them who was mailed and who has left.
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Connection, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
                 connection.execute(f"PRAGMA {pragma}")  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     return engine

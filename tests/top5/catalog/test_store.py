@@ -337,3 +337,11 @@ def test_a_catalog_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp
         command.downgrade(config, "0001")
         assert connection.exec_driver_sql("select title from feeds").scalar() == "Old"
     engine.dispose()
+
+
+def test_what_is_written_survives_a_power_cut(tmp_path: Path):
+    catalog = Catalog.at_home(tmp_path)
+    with catalog.statements() as connection:
+        level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+    catalog.close()
+    assert level == 2, "FULL: the log is synced before a transaction is said to be done"

@@ -120,15 +120,3 @@ def test_rows_of_before_runs_were_recorded_are_unknown(catalog: Catalog, ledger:
     catalog.mark_delivery(DAY, "r0@example.com", "smtp", "sending", None, NOW)
     assert end_dead_runs(catalog, lambda owner, lease_until: False, NOW) == 1
     assert ledger.states() == {"planned": 4, "unknown": 1}
-
-
-def test_marks_survive_a_power_cut(tmp_path: Path) -> None:
-    catalog = Catalog.at_home(tmp_path)
-    ledger = DeliveryLedger(catalog, DAY, "smtp")
-    ledger.plan([PlannedDelivery("r0@example.com", None, "<1@x>")], 1, NOW)
-    ledger.claim("run", 1, NOW)
-    ledger.mark("run", [Mark("r0@example.com", "sending")], NOW)
-    with catalog.statements() as connection:
-        level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
-    catalog.close()
-    assert level == 2, "FULL: the log is synced before the transaction is said to be done"

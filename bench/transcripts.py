@@ -3,7 +3,7 @@
 python -m bench.transcripts [--quick | --speech | --memory]
 
 --quick leaves everything out that needs a speech model; --speech prints nothing but speed and errors of speech to text (six minutes on a
-quiet machine), --memory nothing but the memory of four hours (ten minutes).
+quiet machine), --memory nothing but the memory of four hours (ten minutes, also beside other work).
 """
 
 import csv

@@ -158,14 +158,15 @@ def test_a_machine_that_slept_makes_up_for_it_in_one_tick(instance: DagsterInsta
     """Dagster's scheduler over its own code server: four nights asleep, then one tick each, also for readers' own hours."""
     catalog = Catalog.at_home(home)
     catalog.add_feed("https://a.example/feed", datetime(2026, 9, 15, tzinfo=UTC))
-    catalog.add_digest_revision(date(2026, 9, 18), 1, "hash", datetime(2026, 9, 19, tzinfo=UTC), ())
-    early = Preferences(hour=4)
+    # Built before the machine slept; the hour of its reader, eleven hours behind, came while it did.
+    catalog.add_digest_revision(date(2026, 9, 17), 1, "hash", datetime(2026, 9, 18, tzinfo=UTC), ())
+    behind = Preferences(timezone="Pacific/Pago_Pago", hour=20)
     SubscriberStore(catalog).add(
-        "early@example.com", early, state=SubscriberState.ACTIVE, source="operator", now=datetime(2026, 9, 15, tzinfo=UTC)
+        "behind@example.com", behind, state=SubscriberState.ACTIVE, source="operator", now=datetime(2026, 9, 15, tzinfo=UTC)
     )
     catalog.close()
     instance.create_run_for_job(
-        defs.resolve_job_def("daily_digest"), tags={"dagster/partition": "2026-09-18"}, status=DagsterRunStatus.SUCCESS
+        defs.resolve_job_def("daily_digest"), tags={"dagster/partition": "2026-09-17"}, status=DagsterRunStatus.SUCCESS
     )
     target = PythonFileTarget(str(ROOT / "orchestration" / "definitions.py"), None, str(ROOT), "top5")
     with create_test_daemon_workspace_context(target, instance) as workspace:
@@ -174,7 +175,7 @@ def test_a_machine_that_slept_makes_up_for_it_in_one_tick(instance: DagsterInsta
                 list(launch_scheduled_runs(workspace, logging.getLogger("test"), moment, {}))
         queued = sorted(instance.get_run_records(), key=lambda record: record.storage_id)[1:]
     runs = [(record.dagster_run.job_name, record.dagster_run.tags.get("dagster/partition")) for record in queued]
-    assert [day for job, day in runs if job == "daily_digest"] == ["2026-09-15", "2026-09-16", "2026-09-17", "2026-09-18"]
-    assert [day for job, day in runs if job == "send_digests"] == ["2026-09-18"]
+    assert [day for job, day in runs if job == "daily_digest"] == ["2026-09-15", "2026-09-16", "2026-09-18"]
+    assert [day for job, day in runs if job == "send_digests"] == ["2026-09-17"]
     assert [job for job, _ in runs].count("scan_feeds") == 1
     assert {record.dagster_run.status for record in queued} == {DagsterRunStatus.QUEUED}

@@ -169,24 +169,25 @@ def test_a_machine_that_slept_a_clock_that_was_ahead_and_two_daemons(instance: D
     """Dagster's scheduler over its own code server: no day is lost and none is asked for twice; readers' own hours are made up for, too."""
     catalog = Catalog.at_home(home)
     catalog.add_feed("https://a.example/feed", datetime(2026, 9, 15, tzinfo=UTC))
-    catalog.add_digest_revision(date(2026, 9, 18), 1, "hash", datetime(2026, 9, 19, tzinfo=UTC), ())
-    early = Preferences(hour=4)
+    # Built before the machine slept; the hour of its reader, eleven hours behind, came while it did.
+    catalog.add_digest_revision(date(2026, 9, 17), 1, "hash", datetime(2026, 9, 18, tzinfo=UTC), ())
+    behind = Preferences(timezone="Pacific/Pago_Pago", hour=20)
     SubscriberStore(catalog).add(
-        "early@example.com", early, state=SubscriberState.ACTIVE, source="operator", now=datetime(2026, 9, 15, tzinfo=UTC)
+        "behind@example.com", behind, state=SubscriberState.ACTIVE, source="operator", now=datetime(2026, 9, 15, tzinfo=UTC)
     )
     catalog.close()
     instance.create_run_for_job(
-        defs.resolve_job_def("daily_digest"), tags={"dagster/partition": "2026-09-18"}, status=DagsterRunStatus.SUCCESS
+        defs.resolve_job_def("daily_digest"), tags={"dagster/partition": "2026-09-17"}, status=DagsterRunStatus.SUCCESS
     )
     target = PythonFileTarget(str(ROOT / "orchestration" / "definitions.py"), None, str(ROOT), "top5")
     with create_test_daemon_workspace_context(target, instance) as workspace:
         assert tick(workspace, datetime(2026, 9, 15, 12, tzinfo=UTC)) == []
         # Four nights asleep, then one tick.
         runs = tick(workspace, datetime(2026, 9, 19, 8, 30, tzinfo=UTC))
-        days = [("daily_digest", f"2026-09-{day}") for day in (15, 16, 17, 18)]
+        days = [("daily_digest", f"2026-09-{day}") for day in (15, 16, 18)]
         assert [run for run in runs if run[0] == "daily_digest"] == days
         assert runs.count(("scan_feeds", None)) == 1
-        assert [day for job, day in runs if job == "send_digests"] == ["2026-09-18"]
+        assert [day for job, day in runs if job == "send_digests"] == ["2026-09-17"]
         # It was not asleep, its clock was wrong: until the right time has come to where it was, nothing happens again.
         assert tick(workspace, datetime(2026, 9, 17, 6, 30, tzinfo=UTC)) == runs
         # A second daemon on the same home knows of the first one only what is in Dagster's storage, as each tick here does.

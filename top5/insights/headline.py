@@ -180,15 +180,18 @@ def _cut_clauses(sentence: str) -> list[tuple[str, float]]:
         if verb is None:
             continue
         for last in reversed(range(max(verb + 1, first + _SHORTEST_CUT - 1), min(first + LONGEST, len(tokens) - 1))):
-            if _may_cut(tokens, last):
+            if _may_cut(tokens, verb, last):
                 text = sentence[tokens[first].start : tokens[last].end]
                 found.append((text, _points(text, tokens, first, verb, last) - conditional))
                 break
     return found
 
 
-def _may_cut(tokens: list[_Token], last: int) -> bool:
-    """Between two phrases, and never before what takes back or turns round what was said."""
+def _may_cut(tokens: list[_Token], verb: int, last: int) -> bool:
+    """Between two phrases, not in half a clause, and never before what takes back or turns round what was said."""
+    clause = next((p for p in range(last, verb, -1) if tokens[p].bare in _OPENS_CLAUSE | _SUBORDINATE), None)
+    if clause is not None and not any(tokens[p].bare in FINITE_VERBS for p in range(clause + 1, last + 1)):
+        return False
     token, following = tokens[last], tokens[last + 1].bare
     if not token.bare or token.bare in _NO_END or token.bare in PERSONAL or token.bare.endswith("'s") or token.text[-1] in ".!?":
         return False
@@ -296,7 +299,7 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
     ):
         return False
     ends = last + 1 == len(tokens) or token.text[-1] in ".;:!?"
-    if token.bare.endswith("ly") and not (token.closes or (last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)):
+    if token.bare.endswith("ly") and not (token.closes or (not ends and last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)):
         return False
     if not ends and not token.closes and (token.bare in FINITE_VERBS or token.bare.endswith("ing")) and last - verb < 2:
         return False

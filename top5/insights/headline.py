@@ -299,7 +299,9 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
     ):
         return False
     ends = last + 1 == len(tokens) or token.text[-1] in ".;:!?"
-    if token.bare.endswith("ly") and not (token.closes or (not ends and last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)):
+    if token.bare.endswith("ly") and not (
+        token.closes or (not ends and last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)
+    ):
         return False
     if not ends and not token.closes and (token.bare in FINITE_VERBS or token.bare.endswith("ing")) and last - verb < 2:
         return False

@@ -37,7 +37,8 @@ _EXISTENTIAL = re.compile(
 # "It is hard to", "It turns out that": an `it` that stands for what follows.
 _EXPLETIVE_OPENING = re.compile(
     r"^it(?:'s| is| was| takes| took| turns| makes) "
-    r"(?!(?:\w+ )?(?:able|going|supposed|meant|designed|used|ready|trying|about|up)\b)(?:[\w'-]+ ){0,4}?(?:to|that|for \w+(?: \w+)? to|when|if)\b", re.I
+    r"(?!(?:\w+ )?(?:able|going|supposed|meant|designed|used|ready|trying|about|up)\b)(?:[\w'-]+ ){0,4}?(?:to|that|for \w+(?: \w+)? to|when|if)\b",
+    re.I,
 )
 _EXAMPLE_OPENING = re.compile(
     r"^(?:for (?:example|instance)|in (?:other words|particular|addition|contrast|fact|general|theory|practice)"

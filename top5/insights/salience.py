@@ -91,7 +91,9 @@ _INTERRUPTED = re.compile(r"\s--\s|—|\s–\s|\.\.\.|…|\[[^\]]*\]")
 _SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me)\b", re.I)
 _POINTS = re.compile(r"\b(?:here|there|this|these|those|that one|anyways?|stuff|et cetera|whatnot|and so on|somewhere)\b", re.I)
 _TRAILS = re.compile(r"\b(?:anyways?|stuff|et cetera|or whatever|(?:over|down) (?:there|here)|somewhere down)\b", re.I)
-_HEARSAY = re.compile(r"\b(?:apparently|supposedly|i (?:believe|think|guess|suppose)|to my knowledge|(?:seems?|looks) like)\b", re.I)
+_HEARSAY = re.compile(
+    r"\b(?:apparently|supposedly|i (?:believe|think|guess|suppose)|to my knowledge|(?:seems?|looks) like)\b", re.I
+)
 _OPPOSES = re.compile(
     r"\b(?:whereas|rather than|instead of|compared|unlike|not .{3,40} but|(?:more|less) .{1,40} than|only)\b", re.I
 )

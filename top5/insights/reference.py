@@ -21,7 +21,8 @@ _BAD_FIRST_WORDS = {
         "but or nor yet because cause 'cause which who whom whose where whereas than then also plus instead otherwise however "
         "therefore thus "
         "hence consequently meanwhile nevertheless nonetheless still except besides likewise similarly namely and so too "
-        "again secondly thirdly fourthly finally lastly moreover furthermore although though unless until until either neither both same another other others ditto"
+        "again secondly thirdly fourthly finally lastly "
+        "moreover furthermore although though unless until until either neither both same another other others ditto"
     ),
     "answer_start": word_set(
         "yes no yeah yep nope not maybe perhaps probably sure exactly absolutely right correct true nah none"

@@ -45,7 +45,8 @@ _META = re.compile(
     r"|\b(?:earlier|previously|already) (?:had |has |have )?mentioned\b|\bmentioned (?:earlier|before|previously|already)\b"
     r"|\b(?:that|as|like|what) (?:\w+ ){1,2}(?:mentioned|described|pointed out|was saying|alluded to|touched on)\b"
     r"|\bwe(?:'ve| have)? (?:already |recently |also )?(?:covered|linked|noted|talked|discussed|spoken?|featured)\b"
-    r"|#\d+,? titled\b|\btitled, [\"“]|\bPR titled\b|\banswered (?:the|this|that) question\b|\bin a separate answer\b|\b(?:the|this|linked) (?:article|blog ?post|post|video|page)"
+    r"|#\d+,? titled\b|\btitled, [\"“]|\bPR titled\b|\banswered (?:the|this|that) question\b|\bin a separate answer\b"
+    r"|\b(?:the|this|linked) (?:article|blog ?post|post|video|page)"
     r" (?:says|talks|walks|goes|is|covers|starts)\b"
     r"|\bnewsletters?\b.{0,12}#\d|\bhat tip\b|\bto name a few\b|\b(?:is|are) listening here\b|\blink(?:s|ed)? (?:in|below|to it)\b",
     re.I,

@@ -16,6 +16,7 @@ from top5.insights.words import (
     BASE_VERBS,
     CONJUNCTIONS,
     FINITE_VERBS,
+    NEGATIONS,
     PERSONAL,
     PREPOSITIONS,
     STOPWORDS,
@@ -356,9 +357,10 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
 
 
 def _promises(tokens: list[_Token], first: int, last: int) -> bool:
-    """ "The ability of a node", "starting", "for a node": cut before its "to" it says nothing."""
+    """ "The ability of a node", "starting", "for a node": cut before its "to" it says nothing; "not allowed" says too much."""
     inside = [tokens[position].bare for position in range(first, last + 1)]
-    return bool(_WANTS_TO & set(inside)) or "for" in inside or inside[-1] in BASE_VERBS
+    denied = inside[-1].endswith("ed") and not NEGATIONS.isdisjoint(inside)
+    return denied or bool(_WANTS_TO & set(inside)) or "for" in inside or inside[-1] in BASE_VERBS
 
 
 def _continues_list(tokens: list[_Token], last: int) -> bool:

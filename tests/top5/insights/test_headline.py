@@ -47,6 +47,10 @@ from top5.insights.sentences import split_text
             "Intel and other vendors of processors are starting to push environments of their own making into products.",
             "Intel and other vendors of processors are starting to push environments…",
         ),
+        (
+            "Outputs of the first version were not allowed to be bigger than 10,000 bytes.",
+            "Outputs of the first version were not allowed to be bigger…",
+        ),
         ("Obviously the counterparty would not proceed with any announcement of a new channel.", None),
         ("Bound by rules, of course.", None),
         ("", None),

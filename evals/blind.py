@@ -18,25 +18,23 @@ from typing import Any
 
 from evals.baselines import PICKS, random_windows, ranked_windows, rated_sentences, sumy_ratings
 from evals.corpus import find_corpus
-from evals.passages import SHOWS, Episode, by_id, windows
+from evals.passages import Episode, by_id, windows
 from evals.statistics import Interval, ratio_interval
-from evals.train import open_embedder
+from evals.train import HELD_OUT, open_embedder
 from top5.errors import PermanentError, Top5Error
 from top5.insights.extract_local import LocalEngine
 from top5.insights.model import EpisodeText, Insight
 from top5.insights.score import cleaned_text
 from top5.insights.sentences import Sentence, split_sentences
 
-SEED = 20261123
-PER_SHOW = 10
+SEED = 20261127
 SYSTEMS = ("ours", "lexrank", "random")
 
 
-def blind_episodes(corpus: Path, per_show: int = PER_SHOW) -> list[Episode]:
-    """The episodes that are graded blind, drawn with a fixed seed; what was seen of them before is in docs/evaluation.md."""
+def blind_episodes(corpus: Path) -> list[Episode]:
+    """The episodes that are graded blind: those that training leaves out (evals/labels/held_out.json)."""
     known = by_id(corpus)
-    rng = random.Random(SEED)
-    return [known[show, name] for show in SHOWS for name in rng.sample(sorted(i for s, i in known if s == show), per_show)]
+    return [known[show, name] for show, names in json.loads(HELD_OUT.read_text("utf-8")).items() for name in names]
 
 
 def picks(episode: Episode, engine: LocalEngine) -> Iterator[tuple[str, int, int, str]]:
@@ -79,7 +77,8 @@ def make(folder: Path, corpus: Path) -> None:
     """Write the numbered passages and, apart from them, the key."""
     engine = LocalEngine(open_embedder(), PICKS)
     rows: list[dict[str, Any]] = []
-    for episode in blind_episodes(corpus):
+    episodes = blind_episodes(corpus)
+    for episode in episodes:
         for system, first, last, text in picks(episode, engine):
             rows.append(
                 {"system": system, "show": episode.show, "episode": episode.id, "first": first, "last": last, "text": text}
@@ -94,7 +93,7 @@ def make(folder: Path, corpus: Path) -> None:
             check = hashlib.sha256(text.encode()).hexdigest()[:8]
             print(json.dumps({"n": number, **row, "check": check}), file=key_file)
     counts = {system: sum(row["system"] == system for row in rows) for system in SYSTEMS}
-    print(f"{len(rows)} passages of {PER_SHOW * len(SHOWS)} episodes in {passages}; the key is {keys}; {counts}")
+    print(f"{len(rows)} passages of {len(episodes)} episodes in {passages}; the key is {keys}; {counts}")
 
 
 def score(grades: Path, key: Path) -> dict[str, dict[str, Interval]]:

@@ -87,6 +87,7 @@ def clean_sentence(text: str, *, first: bool = True) -> Cleaned:
     draft = _Draft(text)
     # A leading removal can uncover a stutter and the other way round; two rounds settle all that was seen.
     for _ in range(2):
+        before = draft.text
         draft.remove(0, _leading(draft.text, first=first))
         for pattern in (
             _STAGE,
@@ -101,6 +102,8 @@ def clean_sentence(text: str, *, first: bool = True) -> Cleaned:
             _STUTTER,
         ):
             draft.apply(pattern)
+        if draft.text == before:
+            break
     draft.capitalise()
     return draft.cleaned()
 
@@ -133,12 +136,18 @@ class _Draft:
     def __init__(self, original: str) -> None:
         self._original = original
         self._written = dict(enumerate(original))
+        self._text: str | None = original
 
     @property
     def text(self) -> str:
-        return "".join(self._written.values())
+        if self._text is None:
+            self._text = "".join(self._written.values())
+        return self._text
 
     def remove(self, start: int, end: int, written: str = "") -> None:
+        if start == end:
+            return
+        self._text = None
         places = list(self._written)[start:end]
         for place in places:
             del self._written[place]
@@ -160,6 +169,7 @@ class _Draft:
         match = re.match(r"\W*([a-z])", text)
         if match is not None and not re.match(r"\W*[a-z]+[A-Z0-9]", text):
             self._written[list(self._written)[match.start(1)]] = match.group(1).upper()
+            self._text = None
 
     def cleaned(self) -> Cleaned:
         edits: list[Edit] = []

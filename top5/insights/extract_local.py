@@ -1,7 +1,6 @@
 """The embedded engine: picks passages of whole consecutive sentences of one speaker, which are their own evidence.
 
-Belongs here: making windows, putting them through the gates in order of cost, and choosing among the rest. The gates themselves,
-the
+Belongs here: making windows, putting them through the gates in order of cost, and choosing among the rest. The gates themselves, the
 features and the spelling of names live in their own modules.
 """
 
@@ -22,11 +21,11 @@ from top5.insights.names import NameResolver, glossary_hash
 from top5.insights.reference import dangling
 from top5.insights.sentences import Sentence, split_sentences
 from top5.insights.style import check_wording, in_relaxed_range, in_strict_range, slug
-from top5.insights.words import FIRST_PERSON, SECOND_PERSON, is_common, lower_words, words
+from top5.insights.words import FIRST_PERSON, is_common, lower_words, words
 from top5.transcripts.model import Segment
 from top5.transcripts.sponsors import mark
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 _MOST_SENTENCES = 4
 _SHORTLIST = 64
 _MOST_OVERLAPPING = 3
@@ -34,12 +33,12 @@ _KEPT_REJECTIONS = 60
 _NEAR_DUPLICATE = 0.82
 # Share of salience against likeness to what is already chosen (Carbonell and Goldstein 1998, maximal marginal relevance).
 _MMR = 0.75
-_LOWEST_SALIENCE = 0.45
+_LOWEST_SALIENCE = 0.5
 _SHORTEST_OPENING = 5
 _SHORTEST_ENDING = 11
 _READ_REACH = 3
 _READ_LENGTH = 12
-_STRICT_BONUS = 0.15
+_STRICT_BONUS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +117,11 @@ class LocalEngine:
         rejected = _Rejected()
         windows = self._shortlist(self._windows(sentences, episode.segments, names, rejected), rejected)
         chosen = self._choose(windows, rejected)
-        aligner = Aligner(sentences)
         insights: list[Insight] = []
         for window in chosen:
             insight = self._insight(window, sentences, names)
-            problems = prove(insight, aligner, names.known_names)
+            # Only where the words were taken from: a whole transcript takes a tenth of a second to normalise.
+            problems = prove(insight, Aligner(sentences[window.first : window.last + 1]), names.known_names)
             if problems:
                 rejected.add(problems[0], insight.body)
             else:
@@ -321,15 +320,11 @@ def _naming_sponsors(sentences: Sequence[Sentence], barred: Sequence[str | None]
 
 
 def _weak_end(sentence: str) -> bool:
-    """Whether a last sentence only trails behind: a few words without figure or reason, or the speaker turning to somebody."""
+    """Whether a last sentence only trails behind: a few words without figure or reason, or the speaker turning to themselves."""
     tokens = lower_words(sentence)
     if any(token in FIRST_PERSON for token in tokens[:4]):
         return True
-    if any(token[0].isdigit() for token in tokens):
-        return False
-    return any(token in SECOND_PERSON for token in tokens) or (
-        len(tokens) < _SHORTEST_ENDING and not shape.gives_reason(sentence)
-    )
+    return len(tokens) < _SHORTEST_ENDING and not any(token[0].isdigit() for token in tokens) and not shape.gives_reason(sentence)
 
 
 def _quotes(covered: Sequence[Sentence]) -> tuple[Quote, ...]:

@@ -16,6 +16,7 @@ from top5.insights.words import (
     BASE_VERBS,
     CONJUNCTIONS,
     FINITE_VERBS,
+    NEGATIONS,
     PERSONAL,
     PREPOSITIONS,
     STOPWORDS,
@@ -28,6 +29,11 @@ from top5.insights.words import (
 LONGEST = 12
 _LOWEST_POINTS = -0.8
 _SHORTEST = 4
+_SHORTEST_CUT = 6
+_LOWEST_CUT = 0.0
+_CONDITIONAL = word_set("if when once with by for as in during under after before since because although while")
+_NO_CUT = word_set("instead sense way fact order case terms idea thing course")
+_TAKES_BACK = word_set("unless until except without but not barely only though although if")
 # What follows these would change the claim that stands before them.
 _RESTRICTS = word_set("if unless until except without only than but not barely provided that who whose into onto of as like")
 _BEFORE_BASE_FORM = word_set("will can may must should would could might not people don't won't can't cannot")
@@ -51,7 +57,7 @@ _NO_START = (
     CONJUNCTIONS
     | PERSONAL
     | word_set(
-        "somewhere nowhere anywhere this that these those there here then also even just only yes no well now still perhaps "
+        "up somewhere nowhere anywhere this that these those there here then also even just only yes no well now still perhaps "
         "maybe to of by for with from at on in into across "
         "beyond below above roughly about around not more less something things much many it's there's that's here's which "
         "such than one other "
@@ -63,7 +69,7 @@ _SUBORDINATE = word_set("because while although if unless when where since so")
 _DEPENDENT = word_set("because while since whereas although though that")
 _COMMENT = word_set(
     "thus therefore hence obviously basically apparently unfortunately clearly essentially certainly specifically typically "
-    "moreover furthermore additionally afterwards meanwhile moving sort kind "
+    "meaning moreover furthermore additionally afterwards meanwhile moving sort kind "
     "technically fortunately luckily hopefully funnily interestingly frankly so some certain"
 )
 _RELATIVE = word_set("that which who whom whose where")
@@ -107,7 +113,13 @@ def headline(sentences: Sequence[str]) -> str | None:
         ]
         if found and max(found)[0] >= _LOWEST_POINTS:
             return _dressed(max(found)[2])
-    return None
+    cut = [
+        (points - 0.6 * number, -number, text)
+        for number, sentence in enumerate(sentences)
+        for text, points in _cut_clauses(sentence)
+        if _stands(text)
+    ]
+    return f"{_dressed(max(cut)[2])}…" if cut and max(cut)[0] >= _LOWEST_CUT else None
 
 
 def _stands(text: str) -> bool:
@@ -117,11 +129,15 @@ def _stands(text: str) -> bool:
     return sum(word not in STOPWORDS for word in lower_words(text)) >= _FEWEST_CONTENT
 
 
-def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
-    tokens = [
+def _tokens(sentence: str) -> list[_Token]:
+    return [
         _Token(m.group(), re.sub(r"^\W+|\W+$", "", m.group()).lower().replace("’", "'"), m.start(), m.end())
         for m in _TOKEN.finditer(sentence)
     ]
+
+
+def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
+    tokens = _tokens(sentence)
     found: list[tuple[str, float]] = []
     for first in range(len(tokens)):
         if first > 0 and not (
@@ -153,6 +169,38 @@ def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
     return found
 
 
+def _cut_clauses(sentence: str) -> list[tuple[str, float]]:
+    """The longest openings of clauses that are no statements yet, cut where a phrase ends; who reads them sees that they go on."""
+    tokens = _tokens(sentence)
+    found: list[tuple[str, float]] = []
+    for first in range(len(tokens)):
+        conditional = first == 0 and tokens[0].bare in _CONDITIONAL
+        if not conditional and not ((first == 0 or tokens[first - 1].closes) and _may_start(tokens, first)):
+            continue
+        verb = _verb(tokens, first + conditional, any_verb=False) or _verb(tokens, first + conditional, any_verb=True)
+        if verb is None:
+            continue
+        for last in reversed(range(max(verb + 1, first + _SHORTEST_CUT - 1), min(first + LONGEST, len(tokens) - 1))):
+            if _may_cut(tokens, verb, last):
+                text = sentence[tokens[first].start : tokens[last].end]
+                found.append((text, _points(text, tokens, first, verb, last) - conditional))
+                break
+    return found
+
+
+def _may_cut(tokens: list[_Token], verb: int, last: int) -> bool:
+    """Between two phrases, not in half a clause, and never before what takes back or turns round what was said."""
+    clause = next((p for p in range(last, verb, -1) if tokens[p].bare in _OPENS_CLAUSE | _SUBORDINATE), None)
+    if clause is not None and not any(tokens[p].bare in FINITE_VERBS for p in range(clause + 1, last + 1)):
+        return False
+    token, following = tokens[last], tokens[last + 1].bare
+    if not token.bare or token.bare in _NO_END or token.bare in PERSONAL or token.bare.endswith("'s") or token.text[-1] in ".!?":
+        return False
+    if following in _TAKES_BACK or token.bare in _NO_CUT:
+        return False
+    return token.closes or following in PREPOSITIONS | CONJUNCTIONS or following in ("to", "that")
+
+
 def _may_start(tokens: list[_Token], first: int) -> bool:
     token = tokens[first]
     if not token.bare or token.bare in _NO_START or token.bare in AUXILIARIES or token.bare in _COMMENT:
@@ -172,6 +220,9 @@ def _may_start(tokens: list[_Token], first: int) -> bool:
         and not before.closes
         and not (earlier and earlier.closes)
     ):
+        if before.bare == "that" and (earlier is None or earlier.bare not in FINITE_VERBS):
+            # "A decision that a node takes": a relative clause, no claim.
+            return False
         return tokens[first].bare in ARTICLES or tokens[first].text[0].isupper() or tokens[first].text[0].isdigit()
     return True
 
@@ -249,7 +300,9 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
     ):
         return False
     ends = last + 1 == len(tokens) or token.text[-1] in ".;:!?"
-    if token.bare.endswith("ly") and not (token.closes or (last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)):
+    if token.bare.endswith("ly") and not (
+        token.closes or (not ends and last - verb > 1 and tokens[last + 1].bare in CONJUNCTIONS)
+    ):
         return False
     if not ends and not token.closes and (token.bare in FINITE_VERBS or token.bare.endswith("ing")) and last - verb < 2:
         return False
@@ -304,9 +357,10 @@ def _may_end(tokens: list[_Token], first: int, verb: int, last: int) -> bool:
 
 
 def _promises(tokens: list[_Token], first: int, last: int) -> bool:
-    """ "The ability of a node", "starting", "for a node": cut before its "to" it says nothing."""
+    """ "The ability of a node", "starting", "for a node": cut before its "to" it says nothing; "not allowed" says too much."""
     inside = [tokens[position].bare for position in range(first, last + 1)]
-    return bool(_WANTS_TO & set(inside)) or "for" in inside or inside[-1] in BASE_VERBS
+    denied = inside[-1].endswith("ed") and not NEGATIONS.isdisjoint(inside)
+    return denied or bool(_WANTS_TO & set(inside)) or "for" in inside or inside[-1] in BASE_VERBS
 
 
 def _continues_list(tokens: list[_Token], last: int) -> bool:

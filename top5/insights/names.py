@@ -196,10 +196,17 @@ class NameResolver:
             known = fitting[0][1]
             yield NameChange(heard=heard, written=known.word, reason=f"sounds like {known.word!r} in {known.source}")
 
+    @cached_property
+    def _by_folding(self) -> dict[str, list[_Known]]:
+        found: dict[str, list[_Known]] = {}
+        for known in self._known:
+            found.setdefault(_folded(known.word), []).append(known)
+        return found
+
     def _casing(self, heard: str) -> NameChange | None:
         """ "Github", "numpy" and "Karlovy" where a source writes "GitHub", "NumPy" and "Karlový"."""
-        for known in self._known:
-            if heard == known.word or _folded(heard) != _folded(known.word):
+        for known in self._by_folding.get(_folded(heard), ()):
+            if heard == known.word:
                 continue
             accented = _folded(known.word) != known.word.lower() and heard[0].isupper()
             # "Pay-to-Contract" is a heading's case; who hears "PyPI" or "macOS" has looked it up.
@@ -231,8 +238,6 @@ class NameResolver:
             return 0.5 + 1 / (1 + distance) if sure else 0.0
         if self._inside[heard] == 0 and not neighbour and not same_sound:
             return 0.0
-        if not neighbour and self._is_another(heard, known):
-            return 0.0
         if self._heard[known.word] and not neighbour and (len(other) <= 5 or not same_sound):
             # Both spellings are heard: then two names are as likely as one misheard, unless they sound the same.
             return 0.0
@@ -242,7 +247,9 @@ class NameResolver:
             or (same_consonants and distance <= 3 and longest >= 9)
             or (neighbour and (same_sound or same_consonants or distance <= max(1, longest // 3)) and longest >= 4)
         )
-        return (1 / (1 + distance)) + (0.3 if same_sound else 0.0) + (0.3 if neighbour else 0.0) if close else 0.0
+        if not close or (not neighbour and self._is_another(heard, known)):
+            return 0.0
+        return (1 / (1 + distance)) + (0.3 if same_sound else 0.0) + (0.3 if neighbour else 0.0)
 
     def _is_another(self, heard: str, known: _Known) -> bool:
         """Whether `heard`, without a neighbour that fits, is better taken for a name of its own.
@@ -342,6 +349,7 @@ def _stands(words: Iterable[str], text: str) -> bool:
     return any(_whole_words(word.lower()).search(text.lower()) for word in words)
 
 
+@lru_cache(maxsize=65536)
 def _folded(word: str) -> str:
     """Lower case, without accents: what an ear cannot tell apart."""
     return "".join(letter for letter in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(letter))

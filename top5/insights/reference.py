@@ -21,7 +21,8 @@ _BAD_FIRST_WORDS = {
         "but or nor yet because cause 'cause which who whom whose where whereas than then also plus instead otherwise however "
         "therefore thus "
         "hence consequently meanwhile nevertheless nonetheless still except besides likewise similarly namely and so too "
-        "again moreover furthermore although though unless until until either neither both same another other others ditto"
+        "again secondly thirdly fourthly finally lastly "
+        "moreover furthermore although though unless until until either neither both same another other others ditto"
     ),
     "answer_start": word_set(
         "yes no yeah yep nope not maybe perhaps probably sure exactly absolutely right correct true nah none"
@@ -36,14 +37,16 @@ _EXISTENTIAL = re.compile(
 )
 # "It is hard to", "It turns out that": an `it` that stands for what follows.
 _EXPLETIVE_OPENING = re.compile(
-    r"^it(?:'s| is| was| takes| took| turns| makes) (?:[\w'-]+ ){0,4}?(?:to|that|for \w+(?: \w+)? to|when|if)\b", re.I
+    r"^it(?:'s| is| was| takes| took| turns| makes) "
+    r"(?!(?:\w+ )?(?:able|going|supposed|meant|designed|used|ready|trying|about|up)\b)(?:[\w'-]+ ){0,4}?(?:to|that|for \w+(?: \w+)? to|when|if)\b",
+    re.I,
 )
 _EXAMPLE_OPENING = re.compile(
     r"^(?:for (?:example|instance)|in (?:other words|particular|addition|contrast|fact|general|theory|practice)"
     r"|on the (?:other|one|flip) (?:hand|side)"
     r"|as (?:an example|such|a result|opposed)|after (?:that|which)|at (?:this|that) point|in (?:this|that|which) case|similar(?:ly)?|again"
     r"|of (?:those|these|them)|the (?:exact )?opposite|and|only then|but|as (?:you|we|i)|like (?:you|we|i)"
-    r"|speaking of|talking about|even (?:worse|better|more)(?: than)?)\b",
+    r"|speaking of|talking about|(?:because|on top|instead|in light) of (?:the|this|that|these|those)\b|even (?:worse|better|more)(?: than)?)\b",
     re.I,
 )
 _NUMBERED_HEAD = re.compile(
@@ -52,6 +55,8 @@ _NUMBERED_HEAD = re.compile(
     r"|(?:first|last|main|key|big|biggest) (?:version|step|option|part|one|thing|item|point|piece|two|three)\b)",
     re.I,
 )
+# "Core Lightning #7342, which fixes ...": an announced item; what should be said of it never comes.
+_ITEM = re.compile(r"^(?:[\w.#'&-]+ ){0,5}[\w.#'&-]*\d[\w.]*, (?:which|where)\b")
 _BARE_QUANTIFIER = re.compile(
     r"^(?:some|many|most|several|few|all|each|both|one|two|three|four|five|half|part|others|plenty|none|neither)"
     r" (?:of (?:it|them|those|these|which|that|us|you) )?(?:is|are|was|were|have|has|had|would|will|can|could|do|does|did|might|may)\b",
@@ -59,17 +64,20 @@ _BARE_QUANTIFIER = re.compile(
 )
 _EMPTY_HEAD = re.compile(
     r"^the (?:(?:other|first|second|third|last|only|main|real|big|whole|next|biggest|interesting|simple"
-    r"|short|key|nice|cool|same|good|bad) )*"
+    r"|short|key|nice|cool|neat|great|primary|underlying|big|important|most important|linked|same|good|bad) )*"
     r"(?:answer|problem|reason|thing|point|idea|difference|result|question|issue|trick|example|one|ones|two|three|latter|former|"
     r"others?|rest|same|way|part|case|story|argument|goal|advantage|downside|upside|benefit|challenge"
-    r"|secret|lesson|news|numbers?)"
-    r"(?:'s|\s+(?:is|was|are|were|here|there|has|had|isn't|wasn't|that i|that we|i|we|you|he|she|they|being|would|will))\b",
+    r"|secret|lesson|news|numbers?|fix|motivation|rationale|downsides|upsides|workaround|solution|change|concern|trade-?off|caveat"
+    r"|takeaway|consequence|implication|purpose|hope|plan|gotcha|intuition|situation)"
+    r"(?:'s|\s+(?:is|was|are|were|involves|means|people|here|there|has|had|isn't|wasn't|that i|that we|i|we|you|he|she|they|it|being|would|will))\b",
     re.I,
 )
 _POINTS_OUTSIDE = re.compile(
     r"\b(?:the (?:latter|former|aforementioned|above)|that one|this one|the other (?:one|side|thing|way"
     r"|two|approach)|in (?:that|this|these|those) (?:case|cases|way|sense|regard)"
-    r"|like that|like this|that way|this way|that kind of|this kind of|that sort of|this sort of"
+    r"|that (?:particular|specific|exact|same|very) \w+"
+    r"|(?:before|after|with|by|for|from|under|on|of|to|beyond|besides) (?:this|that)(?=[,.;])|the \w+ here (?:is|was)"
+    r"|(?:do|does|did|doing|done) (?:that|this|it|so)\b|like that|like this|that way|this way|that kind of|this kind of|that sort of|this sort of"
     r"|these (?:things|guys|people)|those (?:things|guys|people)|this guy|as such\b(?= |,)"
     r"|because of (?:that|this)|right here|(?:over|down|up) there|(?<!in )here(?=[,.;])|as (?:shown|seen) (?:here|below|above)"
     r"|for that reason|after that|before that|since then|by then"
@@ -121,7 +129,7 @@ def dangling(sentences: list[str]) -> list[str]:
     unresolved = _check_pronouns(sentences)
     if unresolved is not None:
         problems.append(unresolved)
-    for pattern in (_POINTS_OUTSIDE, _POINTS_AHEAD, _THAT_NOUN, _NEXT_ITEM, _NUMBERED_HEAD, _BARE_QUANTIFIER):
+    for pattern in (_POINTS_OUTSIDE, _POINTS_AHEAD, _THAT_NOUN, _NEXT_ITEM, _NUMBERED_HEAD, _BARE_QUANTIFIER, _ITEM):
         match = pattern.search(sentences[0])
         said = (
             pattern is _THAT_NOUN

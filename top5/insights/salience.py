@@ -87,6 +87,17 @@ _CONJUNCTION_START = re.compile(r"(?:and|but|so|or|because|yeah|right|okay|well|
 _PRONOUN_START = re.compile(r"(?:it|they|he|she|this|that|these|those|we|i|you|there|it's|that's|i'm|i'll|we're)\b", re.I)
 _ENUMERATES = re.compile(r"(?:first|second|third|finally|lastly|number \w+)\b", re.I)
 _INTERRUPTED = re.compile(r"\s--\s|—|\s–\s|\.\.\.|…|\[[^\]]*\]")
+# A reader who was not there cannot follow a hand that points, and cares little for who thinks what.
+_SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me)\b", re.I)
+_POINTS = re.compile(r"\b(?:here|there|this|these|those|that one|anyways?|stuff|et cetera|whatnot|and so on|somewhere)\b", re.I)
+_TRAILS = re.compile(r"\b(?:anyways?|stuff|et cetera|or whatever|(?:over|down) (?:there|here)|somewhere down)\b", re.I)
+_HEARSAY = re.compile(
+    r"\b(?:apparently|supposedly|i (?:believe|think|guess|suppose)|to my knowledge|(?:seems?|looks) like)\b", re.I
+)
+_OPPOSES = re.compile(
+    r"\b(?:whereas|rather than|instead of|compared|unlike|not .{3,40} but|(?:more|less) .{1,40} than|only)\b", re.I
+)
+_JOINS_ON = re.compile(r"(?:and|but|or|because|like|that's|which|so (?:you|it|they))\b", re.I)
 _UNIT_WORDS = word_set(
     "percent percentage hour hours day days week weeks month months year years minute minutes second seconds dollar dollars "
     "euro euros watt watts "
@@ -236,6 +247,12 @@ def measure(body: str, sentences: list[str], names: int, fillers: int, spoken: i
         "fragmented": min(1.0, sum(len(sentence.split()) < 6 for sentence in sentences) / 2),
         "pronouns": min(1.0, 10 * max(0, sum(token in _PRONOUNS for token in tokens) - 1) / count),
         "enumerates": float(any(_ENUMERATES.match(sentence) for sentence in sentences)),
+        "self": float(_SELF.search(body) is not None),
+        "points": float(_POINTS.search(body) is not None),
+        "trails": float(_TRAILS.search(body) is not None),
+        "hearsay": float(_HEARSAY.search(body) is not None),
+        "opposes": float(_OPPOSES.search(body) is not None),
+        "joins_on": min(1.0, sum(_JOINS_ON.match(sentence) is not None for sentence in sentences[1:]) / 2),
     }
     return Measured(features, shown)
 

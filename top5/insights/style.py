@@ -38,13 +38,16 @@ _META = re.compile(
     r"|\b(?:earlier|before) (?:i|we|you) (?:said|talked|mentioned)\b|\b(?:he|she|they) (?:said|says|told"
     r"|mentioned|explained|argues|argued)\b"
     r"|^(?:moving|jumping|turning|continuing|going) (?:on|in|over|back|right)?\b ?(?:to|into|with)\b"
-    r"|\blet's (?:talk|get|move|jump|dive|start|turn|go)\b|\bwe(?:'ll| will|'re going to) (?:talk|get"
-    r"|come|link|put|dive|cover|discuss)\b"
+    r"|\blet's (?:talk|get|move|jump|dive|start|turn|go)\b|\bwe(?:'ll| will|'re going to)(?: be)? (?:talk|get"
+    r"|come|link|put|dive|cover|discuss)(?:ing)?\b"
     r"|\b(?:i|i'd) (?:like|love|want|wanted) to (?:talk|ask|know|hear|go back|come back|mention)\b|\bquestion\b.*\?$"
     r"|\b(?:listeners?|audience) (?:of|out there|at home)\b|\bin the chat\b"
     r"|\b(?:earlier|previously|already) (?:had |has |have )?mentioned\b|\bmentioned (?:earlier|before|previously|already)\b"
     r"|\b(?:that|as|like|what) (?:\w+ ){1,2}(?:mentioned|described|pointed out|was saying|alluded to|touched on)\b"
-    r"|\bwe(?:'ve| have)? (?:already )?(?:covered|linked|noted|talked|discussed|spoke|featured)\b"
+    r"|\bwe(?:'ve| have)? (?:already |recently |also )?(?:covered|linked|noted|talked|discussed|spoken?|featured)\b"
+    r"|#\d+,? titled\b|\btitled, [\"“]|\bPR titled\b|\banswered (?:the|this|that) question\b|\bin a separate answer\b"
+    r"|\b(?:the|this|linked) (?:article|blog ?post|post|video|page)"
+    r" (?:says|talks|walks|goes|is|covers|starts)\b"
     r"|\bnewsletters?\b.{0,12}#\d|\bhat tip\b|\bto name a few\b|\b(?:is|are) listening here\b|\blink(?:s|ed)? (?:in|below|to it)\b",
     re.I,
 )
@@ -58,7 +61,7 @@ _TALK = re.compile(
     r"|\b(?:sounds|looks|is|was|be|are|that's|it's) (?:(?:so|very|really|super|pretty|kind of|also|just|quite|actually) )*"
     r"(?:cool|neat|awesome|fun|crazy|amazing)\b|\bsomething (?:cool|neat|fun)\b"
     r"|\b(?:the|a|an|of|your|our|their), (?!\")|\b(?!(?:very|long|many|much|far|way)\b)(\w{3,}), \1\b|\bso(?:,| like,) yeah\b|\b(?:but|and|so) yeah\b"
-    r"|\b(?:sort|kind) of (?:like|sort|kind)\b|\blike,? like\b|\bi'm trying to\b|\bbasically like\b",
+    r"|^(?:\S+ ){1,3}-- |\b(?:sort|kind) of (?:like|sort|kind)\b|\blike,? like\b|\bi'm trying to\b|\bbasically like\b",
     re.I,
 )
 # Markdown of a written script, and a heading that runs into the sentence below it.
@@ -96,7 +99,7 @@ _IMPERATIVE = re.compile(
     r"|visit)\b",
     re.I,
 )
-_TRAILING = re.compile(r"(?:\.\.\.|…|--|—|-|,|:|;)[\"'”’)]*$")
+_TRAILING = re.compile(r"(?:(?:^|[.!?:] )\(?\d[.)]|\.\.\.|…|--|—|-|,|:|;)[\"'”’)]*$")
 
 
 def check_style(body: str, *, strict: bool = True) -> list[str]:

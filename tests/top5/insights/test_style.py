@@ -14,6 +14,10 @@ def test_forwardable_passages_pass(body: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
+        ("Norlandia Grid started", "Secondly, Norlandia Grid started", "connective_start"),
+        ("Norlandia Grid started", "The fix involves Norlandia Grid, which started", "empty_head"),
+        ("Norlandia Grid started", "Norlandia Grid #12, which started", "points_outside"),
+        ("Norlandia Grid started", "Norlandia Grid did that when it started", "points_outside"),
         ("Norlandia Grid started", "They started", "pronoun_start"),
         ("Norlandia Grid started", "This started", "demonstrative_start"),
         ("Norlandia Grid started", "But Norlandia Grid started", "connective_start"),

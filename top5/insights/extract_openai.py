@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import httpx
 
 PROMPTS = Path(__file__).parent / "prompts"
-PROOF_VERSION = "2"
+PROOF_VERSION = "3"
 """Part of the cache key: stricter checks let other candidates through."""
 
 _OVERLAP_SHARE = 0.1

@@ -1,7 +1,6 @@
 """A headline out of a passage: the words of its strongest clause, unchanged.
 
-Belongs here: finding a stretch of at most twelve words that reads as a statement. Without a parser a stretch counts as one when
-it
+Belongs here: finding a stretch of at most twelve words that reads as a statement. Without a parser a stretch counts as one when it
 opens with its actor, holds a finite verb with something behind it, and ends where a phrase ends.
 """
 
@@ -31,6 +30,11 @@ _LOWEST_POINTS = -0.8
 _SHORTEST = 4
 _SHORTEST_CUT = 6
 _LOWEST_CUT = 0.0
+_LATER_SENTENCE = 0.6
+_UNKNOWN_VERB = 0.4
+_CUT = 1.9
+_HANGING = 1.8
+_SPOKEN_OF = 0.8
 _CONDITIONAL = word_set("if when once with by for as in during under after before since because although while")
 _NO_CUT = word_set("instead sense way fact order case terms idea thing course")
 _TAKES_BACK = word_set("unless until except without but not barely only though although if")
@@ -100,26 +104,25 @@ class _Token:
 def headline(sentences: Sequence[str]) -> str | None:
     """At most twelve consecutive words of one of the sentences, without closing punctuation, with a capital first letter.
 
-    The best stretch by a few points: a number, a name, an opening of the sentence, the first sentence. None where no stretch
-    reads
-    as a statement.
+    The best stretch by a few points: a number, a name, an opening of the sentence, the first sentence. A statement whose verb no list
+    holds is a little worse than one whose verb is known, and the opening of a longer clause ("…") worse again. None where nothing reads as
+    a statement.
     """
-    for any_verb in (False, True):
-        found = [
-            (points - 0.6 * number, -number, text)
-            for number, sentence in enumerate(sentences)
-            for text, points in _stretches(sentence, any_verb=any_verb)
-            if _stands(text)
-        ]
-        if found and max(found)[0] >= _LOWEST_POINTS:
-            return _dressed(max(found)[2])
-    cut = [
-        (points - 0.6 * number, -number, text)
+    found = [
+        (points - _LATER_SENTENCE * number - less, -number, text, mark)
         for number, sentence in enumerate(sentences)
-        for text, points in _cut_clauses(sentence)
-        if _stands(text)
+        for stretches, lowest, mark in (
+            (_statements(sentence, any_verb=False), _LOWEST_POINTS, ""),
+            (_statements(sentence, any_verb=True), _LOWEST_POINTS, ""),
+            (_cut_clauses(sentence), _LOWEST_CUT, "…"),
+        )
+        for text, points, less in stretches
+        if _stands(text) and points - _LATER_SENTENCE * number >= lowest
     ]
-    return f"{_dressed(max(cut)[2])}…" if cut and max(cut)[0] >= _LOWEST_CUT else None
+    if not found:
+        return None
+    _, _, text, mark = max(found)
+    return _dressed(text) + mark
 
 
 def _stands(text: str) -> bool:
@@ -136,9 +139,10 @@ def _tokens(sentence: str) -> list[_Token]:
     ]
 
 
-def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
+def _statements(sentence: str, *, any_verb: bool) -> list[tuple[str, float, float]]:
+    """Stretches that say something whole, with their points and with what each is worse than the best kind."""
     tokens = _tokens(sentence)
-    found: list[tuple[str, float]] = []
+    found: list[tuple[str, float, float]] = []
     for first in range(len(tokens)):
         if first > 0 and not (
             tokens[first - 1].closes
@@ -163,16 +167,21 @@ def _stretches(sentence: str, *, any_verb: bool) -> list[tuple[str, float]]:
         for last in range(max(verb + 1, first + _SHORTEST - 1), min(first + LONGEST, len(tokens))):
             if _may_end(tokens, first, verb, last):
                 text = sentence[tokens[first].start : tokens[last].end]
-                found.append((text, _points(text, tokens, first, verb, last)))
+                # "And the previous certificate had ten days left": it was spoken of before.
+                known = first > 0 and tokens[first].bare == "the"
+                found.append((text, _points(text, tokens, first, verb, last), _UNKNOWN_VERB * any_verb + _SPOKEN_OF * known))
             if tokens[last].text[-1] in ".!?;:…":
                 break
     return found
 
 
-def _cut_clauses(sentence: str) -> list[tuple[str, float]]:
-    """The longest openings of clauses that are no statements yet, cut where a phrase ends; who reads them sees that they go on."""
+def _cut_clauses(sentence: str) -> list[tuple[str, float, float]]:
+    """The longest openings of clauses that are no statements yet, cut where a phrase ends; who reads them sees that they go on.
+
+    With the points of each comes what it is worse than a statement.
+    """
     tokens = _tokens(sentence)
-    found: list[tuple[str, float]] = []
+    found: list[tuple[str, float, float]] = []
     for first in range(len(tokens)):
         conditional = first == 0 and tokens[0].bare in _CONDITIONAL
         if not conditional and not ((first == 0 or tokens[first - 1].closes) and _may_start(tokens, first)):
@@ -180,12 +189,24 @@ def _cut_clauses(sentence: str) -> list[tuple[str, float]]:
         verb = _verb(tokens, first + conditional, any_verb=False) or _verb(tokens, first + conditional, any_verb=True)
         if verb is None:
             continue
-        for last in reversed(range(max(verb + 1, first + _SHORTEST_CUT - 1), min(first + LONGEST, len(tokens) - 1))):
-            if _may_cut(tokens, verb, last):
-                text = sentence[tokens[first].start : tokens[last].end]
-                found.append((text, _points(text, tokens, first, verb, last) - conditional))
-                break
+        ends = range(max(verb + 1, first + _SHORTEST_CUT - 1), min(first + LONGEST, len(tokens) - 1))
+        cuts = [last for last in reversed(ends) if _may_cut(tokens, verb, last)]
+        for last in {*cuts[:1], *[last for last in cuts if not _hangs(tokens, first, last)][:1]}:
+            text = sentence[tokens[first].start : tokens[last].end]
+            points = _points(text, tokens, first, verb, last) - conditional
+            found.append((text, points, _CUT + (_HANGING if _hangs(tokens, first, last) else 0.0)))
     return found
+
+
+def _hangs(tokens: list[_Token], first: int, last: int) -> bool:
+    """ "They spent nine…", "according…", "payments grew, and longer…": one waits for the next word, not for the next phrase."""
+    return (
+        bool(_COUNTS.fullmatch(tokens[last].bare))
+        or tokens[last].bare == "according"
+        or tokens[last + 1].bare == "of"
+        or (tokens[last + 1].bare == "to" and _promises(tokens, first, last))
+        or any(tokens[position].closes for position in range(first, last))
+    )
 
 
 def _may_cut(tokens: list[_Token], verb: int, last: int) -> bool:

@@ -38,6 +38,18 @@ from top5.insights.sentences import split_text
             "Codes that demand six metres between containers raise project costs.",
             "Codes that demand six metres between containers raise project costs",
         ),
+        # What was spoken of before says little alone: the opening of a longer clause says more, cut where nobody waits for the next word.
+        (
+            "Certificates lasting a full year fail more painfully than certificates lasting thirty days. Arborcare moved to automatic monthly "
+            "renewal, and three failures surfaced within ten weeks, each caught while the previous certificate still had ten days remaining.",
+            "Arborcare moved to automatic monthly renewal…",
+        ),
+        # A whole statement beats a better opening.
+        (
+            "Second-hand servers now sell for about 46 percent of their original price after three years on the racks. "
+            "Buyers want the memory modules rather than the processors, because memory ages more slowly.",
+            "Buyers want the memory modules rather than the processors",
+        ),
         # What needs its "to" is not cut before it without a sign.
         (
             "Eclair adds the ability of every single small home node to pay a provider.",

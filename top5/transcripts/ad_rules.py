@@ -1,7 +1,7 @@
 """What gives away that words are not content: the patterns, and the types that go with them.
 
 Belongs here: words and how sure they are. Does not belong here: how far a read or a promotion goes (`reads`, `house`), the marks of
-segments (`sponsors`). English only for now.
+segments (`sponsors`). English only.
 """
 
 import re

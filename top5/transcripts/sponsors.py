@@ -5,7 +5,7 @@ read goes (`reads`, `house`), what happens to marked segments (the insights' bus
 
 The rules are conservative: a read is told by words that address the listener of *this show* ("this episode is brought to you by",
 "use code SIGNAL"), never by its subject, so that talk about sponsorship, discounts or newsletters stays content. A read then extends
-over its neighbours only as far as they carry on selling: the sponsor's name, an offer, an address. English only for now.
+over its neighbours only as far as they carry on selling: the sponsor's name, an offer, an address. English only.
 """
 
 from collections.abc import Sequence

@@ -42,7 +42,7 @@ from top5.insights.sentences import split_text
         (
             "Certificates lasting a full year fail more painfully than certificates lasting thirty days. Arborcare moved to automatic monthly "
             "renewal, and three failures surfaced within ten weeks, each caught while the previous certificate still had ten days remaining.",
-            "Arborcare moved to automatic monthly renewal…",
+            "Certificates lasting a full year fail more painfully…",
         ),
         # A whole statement beats a better opening.
         (

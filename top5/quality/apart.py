@@ -1,6 +1,6 @@
 """Great Expectations in a process of its own, which ends with this one.
 
-Belongs here: that process. Importing the library takes seconds of a core; begun at the head of a run, they pass while the run imports
+Belongs here: that process. Importing the library takes seconds of a core; begun early, they pass while a run imports
 Dagster and reads its first stage. What is run there is in `suites` and `drift`.
 """
 
